@@ -1,0 +1,269 @@
+"""`migsafe check`: analyse, replay on the samples, launch."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import click
+
+from migsafe import adapters
+from migsafe.analyse import analyse, read, wrapped
+from migsafe.cli import options, output
+from migsafe.cli.launch_files import launch_plan
+from migsafe.cli.lint import conclude
+from migsafe.cli.project import Project, Request, open_all
+from migsafe.engines import sqlite as engine
+from migsafe.errors import (
+    ConfigError,
+    MigsafeError,
+    NothingToCheck,
+    ReplayAborted,
+    UnreadableSample,
+)
+from migsafe.facts import build
+from migsafe.model.evidence import Evidence, NotRun
+from migsafe.model.migration import Dialect, History, Kind
+from migsafe.model.outcome import Failure, Outcome, Probe, Scenario, Verdict
+from migsafe.model.report import ReplaySummary, Report
+from migsafe.model.rule import Needs, Rule, Severity
+from migsafe.model.sample import Sample
+from migsafe.model.schema import Schema
+from migsafe.replay import fleet, samples
+from migsafe.replay.plan import Plan, ProgramRunner
+from migsafe.rules import ask
+from migsafe.rules.run import run
+from migsafe.schema.inspect import inspect
+
+EMPTY = "(an empty database)"
+_PATIENCE = 1.0  # seconds before progress is shown
+
+
+@click.command("check")
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Worker processes (default: as many as pay)."
+)
+@options.project
+@options.report
+def command(
+    jobs: int | None,
+    config: Path | None,
+    dialect: str | None,
+    today: str | None,
+    format_: str,
+    outputs: tuple[str, ...],
+    fail_on: str | None,
+    color: str,
+    quiet: bool,
+    verbose: int,
+) -> int:
+    """Analyse the migrations, replay them on the sampled old databases, and start the new version.
+
+    Copies are migrated; the samples themselves are never written to.
+    """
+    started = time.perf_counter()
+    written = output.targets(outputs)
+    projects = open_all(Request(config, dialect, today))
+    if len(projects) > 1:
+        raise ConfigError(
+            "check replays one set of migrations at a time",
+            hint="give each set a configuration of its own: --config FILE",
+        )
+    project = projects[0]
+    least = Severity.parse(fail_on) if fail_on else project.config.fail_on
+    report = replace(check(project, least, jobs), seconds=time.perf_counter() - started)
+    output.write(report, format_, written, color, -1 if quiet else verbose)
+    return output.exit_code(report)
+
+
+@dataclass(frozen=True, slots=True)
+class _Material:
+    """What a check works on: the samples behind the head, and what could not be read."""
+
+    samples: tuple[Sample, ...]
+    errors: tuple[MigsafeError, ...]
+    empty: bool  # no samples are configured: an empty database stands in for them
+    current: int = 0  # samples that are at the head already
+
+
+def check(project: Project, fail_on: Severity, jobs: int | None = None) -> Report:
+    """Judge one project by everything: its text, its old data, its launch."""
+    _require_sqlite(project.history)
+    project = replace(project, history=read(project.history))
+    material = _material(project)
+    ruleset = project.rules()
+    evidence = _analysed(project, material)
+    with closing(build(evidence)) as facts:
+        probes = ask.probes(ruleset, facts, project.history)
+    plan = _plan(project, probes)
+    begun = time.perf_counter()
+    outcomes = fleet.run(plan, material.samples, jobs, _progress())
+    seconds = time.perf_counter() - begun
+    evidence = _with_outcomes(evidence, material, outcomes)
+    return _report(project, ruleset, evidence, (material, plan, seconds), fail_on)
+
+
+def _require_sqlite(history: History) -> None:
+    if history.dialect is not Dialect.SQLITE:
+        raise ReplayAborted(
+            f"replay on {history.dialect} is not part of this version",
+            hint="`migsafe lint` works without a database",
+        )
+
+
+def _material(project: Project) -> _Material:
+    folder = project.config.samples.path
+    history = project.history
+    if folder is None:
+        if not history.migrations:
+            raise NothingToCheck("there are no migrations")
+        data = engine.empty()
+        return _Material((Sample(EMPTY, None, data, ""),), (), True)
+    root = project.config.root
+    found, errors = samples.load(root / folder, root, history, adapters.revision_of)
+    if not found and not errors:
+        raise UnreadableSample(
+            f"the samples folder {folder} holds no database",
+            hint=f"put old databases there: {' '.join(samples.SUFFIXES)} (or .gz)",
+        )
+    behind = tuple(s for s in found if history.pending(s.revision))
+    if not behind and not errors:
+        raise NothingToCheck(
+            f"no migration is pending: all {len(found)} samples are at {history.head}",
+            hint="add a sample of an older version",
+        )
+    return _Material(behind, errors, False, len(found) - len(behind))
+
+
+def _analysed(project: Project, material: _Material) -> Evidence:
+    pending = {m.revision for s in material.samples for m in project.history.pending(s.revision)}
+    bases = {} if material.empty else dict(_bases(material.samples))
+    return analyse(project.history, pending, project.runner, project.settings(), bases)
+
+
+def _bases(found: Iterable[Sample]) -> Iterator[tuple[str | None, Schema]]:
+    """One sample's schema for each version: it completes a history that starts in the middle."""
+    seen: set[str | None] = set()
+    for sample in found:
+        if sample.revision in seen:
+            continue
+        seen.add(sample.revision)
+        with closing(engine.clone(sample.data)) as database:
+            yield sample.revision, inspect(database)
+
+
+def _plan(project: Project, probes: tuple[Probe, ...]) -> Plan:
+    history, m = project.history, project.migrations
+    runner: ProgramRunner | None = None
+    if any(migration.program for migration in history.migrations):
+        runner = adapters.runner(history.framework, project.config.root, project.path)
+    return Plan(
+        history=history,
+        wrapped={x.revision: wrapped(history, x, project.runner) for x in history.migrations},
+        foreign_keys=m.foreign_keys,
+        on_error=m.on_error,
+        runner=runner,
+        launch=launch_plan(project),
+        probes=probes,
+        sets_version=any(_sets_version(x.statements) for x in history.migrations),
+    )
+
+
+def _sets_version(statements: Iterable[object]) -> bool:
+    return any(
+        o.kind is Kind.PRAGMA and o.name.lower() == "user_version" and o.value
+        for s in statements
+        for o in getattr(s, "operations", None) or ()
+    )
+
+
+def _progress() -> fleet.Progress | None:
+    """Progress on standard error, only where a person watches and only when it takes a while."""
+    if not sys.stderr.isatty() or os.environ.get("CI") or os.environ.get("PRE_COMMIT"):
+        return None
+    begun = time.monotonic()
+
+    def show(done: int, total: int) -> None:
+        if time.monotonic() - begun > _PATIENCE:
+            end = "\n" if done == total else ""
+            click.echo(f"\rreplayed {done:,} of {total:,} databases{end}", err=True, nl=False)
+
+    return show
+
+
+def _with_outcomes(
+    evidence: Evidence, material: _Material, outcomes: tuple[Outcome, ...]
+) -> Evidence:
+    return replace(
+        evidence,
+        needs=Needs.OUTCOMES,
+        samples=material.samples,
+        outcomes=outcomes,
+        failures=fleet.group(material.samples, outcomes),
+    )
+
+
+def _report(
+    project: Project,
+    ruleset: tuple[Rule, ...],
+    evidence: Evidence,
+    ran: tuple[_Material, Plan, float],
+    fail_on: Severity,
+) -> Report:
+    material, plan, seconds = ran
+    result = run(ruleset, evidence)
+    errors = [NotRun(e.place or "a sample", _sentence(e)) for e in material.errors]
+    broken = [
+        NotRun(f"replay of {o.sample}", note) for o in evidence.outcomes for note in o.notes
+    ]
+    not_run = (*errors, *broken, *_missing(project, material, plan), *result.not_run)
+    return Report(
+        command="check",
+        conclusion=conclude(result.findings, fail_on, checked=not errors and not broken),
+        findings=result.findings,
+        not_run=not_run,
+        fail_on=fail_on,
+        migrations=len(evidence.focus),
+        statements=sum(s.revision in evidence.focus for s in evidence.steps),
+        framework=project.history.framework,
+        dialect=str(project.history.dialect),
+        replay=_summary(material, evidence, seconds),
+    )
+
+
+def _sentence(error: MigsafeError) -> str:
+    return f"{error.message}; {error.hint}" if error.hint else error.message
+
+
+def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotRun]:
+    if material.empty:
+        yield NotRun(
+            "replay on old data", 'no samples: put old databases in a folder, [samples] path = "..."'
+        )
+    if not plan.launch.queries:
+        yield NotRun("launch queries", "none configured: [launch] queries")
+    if plan.launch.fresh is None:
+        yield NotRun("comparison with a fresh install", "none configured: [launch] schema")
+    if not plan.launch.invariants:
+        yield NotRun("invariants", "none configured: [launch] invariants")
+    for key in project.config.later:
+        yield NotRun(key, "this version cannot do it yet")
+
+
+def _summary(material: _Material, evidence: Evidence, seconds: float) -> ReplaySummary:
+    replayed = [o for o in evidence.outcomes if o.scenario is not Scenario.STEP_BY_STEP]
+    failed = sum(o.verdict not in {Verdict.OK, Verdict.TOOL_ERROR} for o in replayed)
+    groups: tuple[Failure, ...] = evidence.failures
+    return ReplaySummary(
+        cases=len(evidence.outcomes),
+        failed=failed,
+        samples=0 if material.empty else len(material.samples),
+        revisions=len({s.revision for s in material.samples}),
+        seconds=seconds,
+        groups=groups,
+    )

@@ -1,0 +1,111 @@
+"""Read the launch files: the fresh install's schema, the first queries, the invariants."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+from migsafe.cli.project import Project
+from migsafe.engines import sqlite as engine
+from migsafe.errors import ConfigError
+from migsafe.model.migration import Kind, Statement
+from migsafe.model.outcome import Place
+from migsafe.model.schema import Schema
+from migsafe.replay.plan import LaunchPlan, Query
+from migsafe.schema.inspect import inspect
+from migsafe.sql.parse import operations
+from migsafe.sql.split import split
+
+_UNREADABLE = ("syntax error", "unrecognized token", "incomplete input")
+
+
+def launch_plan(project: Project) -> LaunchPlan:
+    """What the configuration says of the launch.
+
+    Raises ConfigError for a file that is missing or that SQLite cannot read, and for a query that
+    fails on a fresh install too.
+    """
+    launch = project.config.launch
+    schema = _statements(project, launch.schema, "schema")
+    fresh = _fresh(schema, launch.schema or "")
+    queries = _statements(project, launch.queries, "queries")
+    invariants = _statements(project, launch.invariants, "invariants")
+    _require_selects(invariants, project)
+    _require_readable((*queries, *invariants), schema)
+    return LaunchPlan(
+        fresh,
+        launch.schema or "",
+        tuple(_query(s) for s in queries),
+        tuple(_query(s) for s in invariants),
+        launch.foreign_keys,
+    )
+
+
+def _statements(project: Project, name: str | None, key: str) -> tuple[Statement, ...]:
+    if name is None:
+        return ()
+    path = project.config.root / name
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
+        raise ConfigError(f"{name} cannot be read: {reason}", hint=f"see [launch] {key}") from error
+    return split(text, project.history.dialect, Path(name).as_posix())
+
+
+def _query(statement: Statement) -> Query:
+    span = statement.span
+    return Query(statement.sql, Place(span.path, span.line, span.column))
+
+
+def _place(statement: Statement) -> str:
+    return f"{statement.span.path}:{statement.span.line}"
+
+
+def _fresh(schema: tuple[Statement, ...], name: str) -> Schema | None:
+    if not name:
+        return None
+    with closing(engine.clone(engine.empty())) as database:
+        _execute(database, schema)
+        return inspect(database)
+
+
+def _execute(database: sqlite3.Connection, schema: tuple[Statement, ...]) -> None:
+    for statement in schema:
+        try:
+            database.execute(statement.sql).fetchall()
+        except sqlite3.Error as error:
+            raise ConfigError(
+                f"the fresh install's schema fails: {error}",
+                place=_place(statement),
+                hint="see [launch] schema",
+            ) from error
+
+
+def _require_selects(invariants: tuple[Statement, ...], project: Project) -> None:
+    for statement in invariants:
+        kinds = {o.kind for o in operations(statement.sql, project.history.dialect)}
+        if not kinds <= {Kind.SELECT, Kind.UNREAD}:
+            raise ConfigError(
+                "an invariant must be a SELECT that returns no row",
+                place=_place(statement),
+                hint="see [launch] invariants",
+            )
+
+
+def _require_readable(
+    statements: tuple[Statement, ...], schema: tuple[Statement, ...]
+) -> None:
+    """A query that no database could answer is a mistake in the file, not a finding."""
+    with closing(engine.clone(engine.empty())) as database:
+        _execute(database, schema)
+        for statement in statements:
+            try:
+                database.execute(f"EXPLAIN {statement.sql}").fetchall()
+            except sqlite3.Error as error:
+                if schema or any(words in str(error) for words in _UNREADABLE):
+                    where = "on a fresh install too" if schema else "on any database"
+                    raise ConfigError(
+                        f"the query fails {where}: {error}", place=_place(statement)
+                    ) from error

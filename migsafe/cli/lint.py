@@ -1,0 +1,115 @@
+"""`migsafe lint`: analyse only."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from migsafe.analyse import analyse
+from migsafe.cli import options, output
+from migsafe.cli.project import Project, Request, Standard, focus, open_all
+from migsafe.errors import UsageError
+from migsafe.model.evidence import NotRun
+from migsafe.model.finding import Finding
+from migsafe.model.report import Conclusion, Report
+from migsafe.model.rule import Severity
+from migsafe.rules.run import run
+
+
+@click.command("lint")
+@click.argument("files", nargs=-1, metavar="[FILES]...")
+@click.option(
+    "--stdin-filename", metavar="FILE", help="The file that standard input stands for (with -)."
+)
+@options.project
+@options.report
+def command(
+    files: tuple[str, ...],
+    stdin_filename: str | None,
+    config: Path | None,
+    dialect: str | None,
+    today: str | None,
+    format_: str,
+    outputs: tuple[str, ...],
+    fail_on: str | None,
+    color: str,
+    quiet: bool,
+    verbose: int,
+) -> int:
+    """Analyse migrations without running them.
+
+    The whole history is always read; FILES say which migrations findings are reported on
+    (default: all). `-` reads one migration from standard input.
+    """
+    # One short run: collecting garbage would cost a fifth of the time and free nothing.
+    gc.disable()
+    started = time.perf_counter()
+    stdin = _stdin(files, stdin_filename)
+    written = output.targets(outputs)
+    projects = open_all(Request(config, dialect, today, stdin))
+    if stdin is not None and stdin.name:
+        files = tuple(stdin.name if f == "-" else f for f in files)
+    least = Severity.parse(fail_on) if fail_on else projects[0].config.fail_on
+    reports = [lint(p, files, least) for p in projects]
+    report = replace(_together(reports), seconds=time.perf_counter() - started)
+    output.write(report, format_, written, color, -1 if quiet else verbose)
+    return output.exit_code(report)
+
+
+def _stdin(files: tuple[str, ...], name: str | None) -> Standard | None:
+    if "-" not in files:
+        if name:
+            raise UsageError("--stdin-filename goes with -")
+        return None
+    try:
+        return Standard(sys.stdin.buffer.read().decode("utf-8-sig"), name or "")
+    except UnicodeDecodeError as error:
+        raise UsageError("standard input is not UTF-8 text") from error
+
+
+def lint(project: Project, files: tuple[str, ...], fail_on: Severity) -> Report:
+    """Judge one project's migrations by what can be known without data."""
+    chosen, others = focus(project, files)
+    evidence = analyse(project.history, chosen, project.runner, project.settings())
+    result = run(project.rules(), evidence)
+    in_focus = [s for s in evidence.steps if s.revision in chosen]
+    return Report(
+        command="lint",
+        conclusion=conclude(result.findings, fail_on),
+        findings=result.findings,
+        not_run=(*others, *result.not_run),
+        fail_on=fail_on,
+        migrations=len(chosen),
+        statements=len(in_focus),
+        framework=project.history.framework,
+        dialect=str(project.history.dialect),
+    )
+
+
+def conclude(findings: tuple[Finding, ...], fail_on: Severity, *, checked: bool = True) -> Conclusion:
+    """unsafe where a finding reaches `fail_on`, unchecked where something could not run."""
+    if any(f.severity >= fail_on and not f.suppressed for f in findings):
+        return Conclusion.UNSAFE
+    return Conclusion.SAFE if checked else Conclusion.UNCHECKED
+
+
+def _together(reports: list[Report]) -> Report:
+    """The reports of several sets of migrations as one."""
+    if len(reports) == 1:
+        return reports[0]
+    findings = tuple(f for r in reports for f in r.findings)
+    notes: dict[NotRun, None] = dict.fromkeys(n for r in reports for n in r.not_run)
+    return replace(
+        reports[0],
+        conclusion=conclude(findings, reports[0].fail_on),
+        findings=tuple(sorted(findings, key=lambda f: (-f.severity, f.path, f.line))),
+        not_run=tuple(notes),
+        migrations=sum(r.migrations for r in reports),
+        statements=sum(r.statements for r in reports),
+        framework=", ".join(dict.fromkeys(r.framework for r in reports)),
+    )

@@ -1,0 +1,69 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from migsafe.model.migration import Dialect
+from migsafe.model.rule import Severity
+
+FORMATS = ("text", "json")
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def project(function: _Function) -> _Function:
+    """--config and --dialect: which project, read how."""
+    for option in (
+        click.option(
+            "--config",
+            type=click.Path(path_type=Path),
+            help="The configuration file (default: the nearest migsafe.toml or pyproject.toml).",
+        ),
+        click.option(
+            "--dialect", type=click.Choice([str(d) for d in Dialect]), help="Overrides `dialect`."
+        ),
+        click.option("--today", hidden=True, help="The date that suppressions are judged by."),
+    ):
+        function = option(function)
+    return function
+
+
+def report(function: _Function) -> _Function:
+    """--format, --output, --fail-on, --color, -q and -v: what is printed, and what fails."""
+    for option in (
+        click.option(
+            "--format",
+            "format_",
+            type=click.Choice(FORMATS),
+            default="text",
+            show_default=True,
+            help="What is printed on standard output.",
+        ),
+        click.option(
+            "--output",
+            "outputs",
+            multiple=True,
+            metavar="FORMAT=FILE",
+            help="Write a report to a file as well; may be given several times.",
+        ),
+        click.option(
+            "--fail-on",
+            type=click.Choice([str(s) for s in Severity]),
+            help="The least severity that makes the exit code 1 (default: `fail_on`, else error).",
+        ),
+        click.option(
+            "--color",
+            type=click.Choice(["auto", "always", "never"]),
+            default="auto",
+            show_default=True,
+            help="Colours in the text report (auto: on a terminal, unless NO_COLOR is set).",
+        ),
+        click.option("-q", "--quiet", is_flag=True, help="Findings and the verdict only."),
+        click.option("-v", "--verbose", count=True, help="Notes and suppressed findings too."),
+    ):
+        function = option(function)
+    return function

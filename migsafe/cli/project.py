@@ -1,0 +1,191 @@
+"""Open a project: its configuration, its migrations, its rules."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import date
+from pathlib import Path
+
+from migsafe import adapters, config
+from migsafe.analyse import Runner
+from migsafe.config import Config, Migrations
+from migsafe.errors import ConfigError, NothingToCheck, UsageError
+from migsafe.model.evidence import NotRun
+from migsafe.model.migration import Dialect, History, Migration
+from migsafe.model.rule import Rule
+from migsafe.rules.load import load, shipped
+from migsafe.sql.split import comments, split
+
+STDIN = "<stdin>"
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """One set of migrations and what the configuration says of it."""
+
+    config: Config
+    migrations: Migrations
+    history: History
+    path: Path
+    today: str
+
+    @property
+    def runner(self) -> Runner:
+        """How the app runs its migrations."""
+        m = self.migrations
+        return Runner(m.transaction, m.foreign_keys, m.on_error)
+
+    def settings(self) -> dict[str, str]:
+        """The settings as the facts table `project` shows them."""
+        m, engine = self.migrations, self.config.engine
+        wrapped = self.history.transactional if m.transaction is None else m.transaction
+        return {
+            "transaction": str(int(wrapped)),
+            "foreign_keys": str(int(m.foreign_keys)),
+            "launch_foreign_keys": str(int(self.config.launch.foreign_keys)),
+            "on_error": m.on_error,
+            "engine_oldest": engine.oldest or "",
+            "engine_oldest_number": str(version_number(engine.oldest)) if engine.oldest else "",
+            "engine_without": ",".join(engine.without),
+            "today": self.today,
+        }
+
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules that ship, and the project's own."""
+        return load([shipped(), *(self.config.root / p for p in self.config.rules.paths)])
+
+
+def version_number(text: str) -> int:
+    """3.35.1 -> 3035001, as SQLite numbers its versions. Raises ConfigError for anything else."""
+    parts = text.split(".")
+    if not 1 <= len(parts) <= 3 or not all(p.isdecimal() for p in parts):
+        raise ConfigError(
+            f"engine.oldest is {text!r}", hint='write a version such as "3.31" or "3.31.1"'
+        )
+    major, minor, patch = (int(p) for p in (*parts, "0", "0")[:3])
+    return major * 1_000_000 + minor * 1_000 + patch
+
+
+@dataclass(frozen=True, slots=True)
+class Standard:
+    """Text given on standard input, and the file that it stands for ("" for none)."""
+
+    text: str
+    name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What the command line says about the project."""
+
+    config: Path | None = None
+    dialect: str | None = None
+    today: str | None = None
+    stdin: Standard | None = field(default=None)
+
+
+def open_all(request: Request) -> tuple[Project, ...]:
+    """One Project for each set of migrations that is configured (mostly: one).
+
+    Raises ConfigError, BrokenHistory, UnreadableMigration or NothingToCheck.
+    """
+    settings = config.load(Path.cwd(), request.config)
+    if request.dialect:
+        settings = replace(settings, dialect=Dialect(request.dialect))
+    if settings.engine.oldest:
+        version_number(settings.engine.oldest)
+    return tuple(_open(settings, m, request) for m in settings.migrations)
+
+
+def _open(settings: Config, migrations: Migrations, request: Request) -> Project:
+    root = settings.root
+    framework, path = _found(root, migrations, request.stdin)
+    options = adapters.Options(
+        dialect=settings.dialect or Dialect.SQLITE,
+        transaction=migrations.transaction,
+        overrides=_overrides(root, request.stdin),
+    )
+    history = _history(root, framework, path, options, request.stdin)
+    today = request.today or date.today().isoformat()  # noqa: DTZ011 - the user's own calendar
+    return Project(settings, migrations, history, path, today)
+
+
+def _found(root: Path, migrations: Migrations, stdin: Standard | None) -> tuple[str | None, Path]:
+    if migrations.path is not None:
+        path = root / migrations.path
+        if not path.exists():
+            raise ConfigError(
+                f"the migrations folder {migrations.path} does not exist",
+                hint="see [migrations] path",
+            )
+        return migrations.framework, path
+    found = adapters.detect(root)
+    if found is None:
+        if stdin is not None:
+            return "sql", root
+        raise NothingToCheck(
+            "no migrations were found",
+            hint='say where they are: migsafe.toml with [migrations] path = "..."',
+        )
+    return migrations.framework or found[0], found[1]
+
+
+def _overrides(root: Path, stdin: Standard | None) -> Mapping[str, str]:
+    if stdin is None or not stdin.name:
+        return {}
+    return {relative(Path(stdin.name), root): stdin.text}
+
+
+def _history(
+    root: Path,
+    framework: str | None,
+    path: Path,
+    options: adapters.Options,
+    stdin: Standard | None,
+) -> History:
+    if stdin is None or stdin.name:
+        return adapters.load(framework, root, path, options)
+    try:
+        history = adapters.load(framework, root, path, options)
+    except NothingToCheck:
+        history = History(options.dialect, "sql", ())
+    return _with_stdin(history, stdin.text)
+
+
+def _with_stdin(history: History, text: str) -> History:
+    """The text as one more migration after the head."""
+    said = tuple(c for c in comments(text, history.dialect) if c[1].startswith("migsafe:"))
+    parents = (history.head,) if history.migrations else ()
+    migration = Migration(
+        STDIN, STDIN, parents, STDIN, split(text, history.dialect, STDIN), comments=said
+    )
+    return replace(history, migrations=(*history.migrations, migration))
+
+
+def relative(path: Path, root: Path) -> str:
+    """The path relative to the project with forward slashes, as migrations are named."""
+    absolute = path if path.is_absolute() else Path.cwd() / path
+    return Path(os.path.relpath(os.path.normpath(absolute), root)).as_posix()
+
+
+def focus(project: Project, files: tuple[str, ...]) -> tuple[set[str], list[NotRun]]:
+    """The revisions that these files hold, and a note for each file that is no migration.
+
+    Raises UsageError for a file that does not exist.
+    """
+    if not files:
+        return {m.revision for m in project.history.migrations}, []
+    by_path = {m.path: m.revision for m in project.history.migrations}
+    chosen: set[str] = set()
+    others: list[NotRun] = []
+    for name in files:
+        path = STDIN if name == "-" else relative(Path(name), project.config.root)
+        if path in by_path:
+            chosen.add(by_path[path])
+        elif name != "-" and not Path(name).exists():
+            raise UsageError(f"the file {name} does not exist")
+        else:
+            others.append(NotRun(name, "not one of the project's migrations"))
+    return chosen, others

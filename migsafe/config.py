@@ -1,0 +1,235 @@
+"""migsafe.toml or [tool.migsafe] -> one frozen Config; unknown keys are errors."""
+
+from __future__ import annotations
+
+import difflib
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from migsafe.errors import ConfigError
+from migsafe.model.migration import Dialect
+from migsafe.model.rule import Severity
+
+NAME = "migsafe.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Migrations:
+    """One set of migrations. None means: found by itself, or the framework's default."""
+
+    framework: str | None = None
+    path: str | None = None
+    transaction: bool | None = None
+    foreign_keys: bool = False
+    on_error: str = "stop"  # stop | continue
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """Where the sampled old databases lie; None: no samples."""
+
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """What the new version does when it starts; file names relative to the project."""
+
+    schema: str | None = None
+    queries: str | None = None
+    invariants: str | None = None
+    foreign_keys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Engine:
+    """The engine that users run: its oldest version and what its build lacks."""
+
+    oldest: str | None = None
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """Folders of rules beside those that ship."""
+
+    paths: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything a project can set. `root` is the folder that all paths are relative to."""
+
+    root: Path
+    file: Path | None = None
+    dialect: Dialect | None = None
+    fail_on: Severity = Severity.ERROR
+    migrations: tuple[Migrations, ...] = (Migrations(),)
+    samples: Samples = field(default_factory=Samples)
+    launch: Launch = field(default_factory=Launch)
+    engine: Engine = field(default_factory=Engine)
+    rules: Rules = field(default_factory=Rules)
+    later: tuple[str, ...] = ()  # keys of the contract that this version does not act on
+
+
+_KEYS: Mapping[str, Mapping[str, type]] = {
+    "": {
+        "dialect": str,
+        "fail_on": str,
+        "migrations": dict,
+        "samples": dict,
+        "launch": dict,
+        "engine": dict,
+        "rules": dict,
+        "downgrade": dict,
+    },
+    "migrations": {
+        "framework": str,
+        "path": str,
+        "transaction": bool,
+        "foreign_keys": bool,
+        "on_error": str,
+    },
+    "samples": {"path": str},
+    "launch": {
+        "schema": str,
+        "queries": str,
+        "old_queries": str,
+        "invariants": str,
+        "command": list,
+        "foreign_keys": bool,
+    },
+    "engine": {
+        "oldest": str,
+        "without": list,
+        "live_traffic": bool,
+        "run_as": str,
+        "dsn": str,
+    },
+    "downgrade": {"check": bool, "after_upgrade": str},
+    "rules": {"paths": list},
+}
+_LATER: Mapping[str, tuple[str, ...]] = {
+    "launch": ("old_queries", "command"),
+    "engine": ("live_traffic", "run_as", "dsn"),
+    "downgrade": ("check", "after_upgrade"),
+}
+"""Keys that are known and checked, but not acted on yet: reports list them as not run."""
+
+_CHOICES: Mapping[str, tuple[str, ...]] = {
+    "dialect": tuple(Dialect),
+    "fail_on": tuple(str(s) for s in Severity),
+    "migrations.on_error": ("stop", "continue"),
+}
+_TYPE_NAMES = {str: "text", bool: "true or false", dict: "a table", list: "a list of texts"}
+
+
+def find(start: Path) -> Path | None:
+    """The nearest configuration file from `start` upwards, not beyond a repository's root."""
+    for folder in (start, *start.parents):
+        if (folder / NAME).is_file():
+            return folder / NAME
+        if _has_tool_table(folder / "pyproject.toml"):
+            return folder / "pyproject.toml"
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def _has_tool_table(path: Path) -> bool:
+    return path.is_file() and "migsafe" in _read(path).get("tool", {})
+
+
+def load(start: Path, explicit: Path | None = None) -> Config:
+    """The configuration in force for the folder `start`; defaults where there is none.
+
+    Raises ConfigError for a file that is missing, is not TOML, or holds an unknown key or value.
+    """
+    path = explicit or find(start)
+    if path is None:
+        return Config(root=start)
+    if explicit is not None and not path.is_file():
+        raise ConfigError(f"the configuration {path} does not exist", hint="check --config")
+    table = _read(path)
+    if path.name == "pyproject.toml":
+        table = table.get("tool", {}).get("migsafe", {})
+    return _build(table, path)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(
+            f"the configuration cannot be read: {error.strerror}", place=str(path)
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"the configuration is not valid TOML: {error}",
+            place=str(path),
+            hint="the message names the line and column",
+        ) from error
+
+
+def _build(table: Mapping[str, Any], path: Path) -> Config:
+    _check("", table, path)
+    sections = table.get("migrations", {})
+    sections = sections if isinstance(sections, list) else [sections]
+    for section in sections:
+        _check("migrations", section, path)
+    for name in ("samples", "launch", "engine", "downgrade", "rules"):
+        _check(name, table.get(name, {}), path)
+    engine = table.get("engine", {})
+    launch = {k: v for k, v in table.get("launch", {}).items() if k not in _LATER["launch"]}
+    return Config(
+        root=path.parent,
+        file=path,
+        dialect=Dialect(table["dialect"]) if "dialect" in table else None,
+        fail_on=Severity.parse(table.get("fail_on", "error")),
+        migrations=tuple(Migrations(**section) for section in sections) or (Migrations(),),
+        samples=Samples(**table.get("samples", {})),
+        launch=Launch(**launch),
+        engine=Engine(oldest=engine.get("oldest"), without=tuple(engine.get("without", ()))),
+        rules=Rules(paths=tuple(table.get("rules", {}).get("paths", ()))),
+        later=tuple(
+            f"[{section}] {key}"
+            for section, keys in _LATER.items()
+            for key in keys
+            if table.get(section, {}).get(key)
+        ),
+    )
+
+
+def _check(section: str, table: object, path: Path) -> None:
+    if not isinstance(table, dict):
+        raise ConfigError(f"[{section}] must be a table", place=str(path))
+    known = _KEYS[section]
+    for key, value in table.items():
+        name = f"{section}.{key}" if section else key
+        if key not in known:
+            raise ConfigError(
+                f"unknown key {name}", place=str(path), hint=_suggestion(key, known)
+            )
+        _check_value(name, value, known[key], path)
+
+
+def _suggestion(key: str, known: Mapping[str, type]) -> str:
+    near = difflib.get_close_matches(key, known, n=1)
+    return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
+
+
+def _check_value(name: str, value: object, kind: type, path: Path) -> None:
+    several = name == "migrations" and isinstance(value, list)
+    fits = isinstance(value, kind) or several
+    if kind is list and isinstance(value, list):
+        fits = all(isinstance(item, str) for item in value)
+    if not fits:
+        raise ConfigError(f"{name} must be {_TYPE_NAMES[kind]}", place=str(path))
+    choices = _CHOICES.get(name)
+    if choices and value not in choices:
+        raise ConfigError(
+            f"{name} is {value!r}", place=str(path), hint=f"one of: {', '.join(choices)}"
+        )

@@ -1,0 +1,1 @@
+"""Database engines: open, clone, run one statement, stop it in time."""

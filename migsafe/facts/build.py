@@ -1,0 +1,313 @@
+"""Evidence -> the facts database."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from datetime import date
+from pathlib import Path
+
+from migsafe.facts import states, suppressions, tables
+from migsafe.model.evidence import Evidence, Step
+from migsafe.model.migration import Kind, Migration, Operation
+from migsafe.model.outcome import Failure, Outcome, Place
+from migsafe.model.schema import Column, Index, Schema, Table, fold_name
+
+Row = tuple[object, ...]
+_DEFINES_COLUMN = {Kind.ADD_COLUMN, Kind.ALTER_COLUMN}
+
+
+def build(evidence: Evidence) -> sqlite3.Connection:
+    """A new in-memory database that holds the evidence; the caller closes it."""
+    facts = sqlite3.connect(":memory:", isolation_level=None)
+    facts.executescript(tables.definition())
+    facts.execute("BEGIN")
+    _fill(facts, "project", _settings(evidence))
+    _fill_history(facts, evidence)
+    for name, rows in states.timeline(evidence.steps).items():
+        _fill(facts, name, rows)
+    _fill(facts, "suppression", _suppressions(evidence))
+    _fill_replay(facts, evidence)
+    facts.execute("COMMIT")
+    return facts
+
+
+def save(evidence: Evidence, path: Path) -> None:
+    """Write the facts to a new SQLite file, replacing one that stands there."""
+    path.unlink(missing_ok=True)
+    with closing(build(evidence)) as facts, closing(sqlite3.connect(path)) as target:
+        facts.backup(target)
+
+
+def _fill(facts: sqlite3.Connection, table: str, rows: Iterable[Row]) -> None:
+    rows = list(rows)
+    if rows:
+        marks = ", ".join("?" * len(rows[0]))
+        facts.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
+
+
+def _settings(evidence: Evidence) -> Iterator[Row]:
+    yield "dialect", str(evidence.history.dialect)
+    yield "framework", evidence.history.framework
+    yield "facts_version", str(tables.SCHEMA_VERSION)
+    yield from sorted(evidence.settings.items())
+
+
+def _suppressions(evidence: Evidence) -> Iterator[Row]:
+    today = date.fromisoformat(evidence.settings["today"])
+    for migration in evidence.history.migrations:
+        focus = migration.revision in evidence.focus
+        for comment in suppressions.judged(migration, today):
+            s = comment.suppression
+            fault, expired = comment.fault, comment.expired
+            yield s.path, s.line, s.rule, s.reason, s.until, fault, expired, focus
+
+
+def _fill_history(facts: sqlite3.Connection, evidence: Evidence) -> None:
+    history, steps = evidence.history, evidence.steps
+    numbers = {m.revision: i for i, m in enumerate(history.migrations, 1)}
+    _fill(facts, "migration", (_migration(evidence, m, numbers) for m in history.migrations))
+    _fill(facts, "statement", (_statement(evidence, s, numbers) for s in steps))
+    _fill_operations(facts, steps)
+    _fill(facts, "reference", (row for s in steps for row in _references(s)))
+    _fill(facts, "feature", (row for s in steps for row in _features(s)))
+    _fill(facts, "change", (row for s in steps for row in _changes(s)))
+    _fill(facts, "migration_change", states.migration_changes(steps, numbers))
+
+
+def _migration(evidence: Evidence, migration: Migration, numbers: dict[str, int]) -> Row:
+    wrapped = migration.transactional
+    return (
+        numbers[migration.revision],
+        migration.revision,
+        migration.path,
+        migration.title,
+        migration.revision in evidence.focus,
+        evidence.history.transactional if wrapped is None else wrapped,
+        migration.program,
+    )
+
+
+def _statement(evidence: Evidence, step: Step, numbers: dict[str, int]) -> Row:
+    statement, span = step.statement, step.statement.span
+    return (
+        step.id,
+        numbers[step.revision],
+        step.position,
+        span.path,
+        span.line,
+        span.column,
+        max(span.line, span.end_line),
+        statement.sql,
+        statement.origin,
+        statement.in_transaction,
+        statement.foreign_keys,
+        statement.conditional,
+        step.revision in evidence.focus,
+        step.error,
+    )
+
+
+def _fill_operations(facts: sqlite3.Connection, steps: tuple[Step, ...]) -> None:
+    operations: list[Row] = []
+    columns: list[Row] = []
+    assignments: list[Row] = []
+    sources: list[Row] = []
+    made: set[str] = set()
+    revision = ""
+    for step in steps:
+        if step.revision != revision:
+            revision, made = step.revision, set()
+        for operation in step.statement.operations or ():
+            number = len(operations) + 1
+            operations.append(_operation(number, step, operation, made))
+            columns.extend((number, *row) for row in _columns(operation))
+            assignments.extend((number, step.id, *row) for row in _assignments(step, operation))
+            sources.extend((number, table) for table in operation.sources)
+            if operation.kind is Kind.CREATE_TABLE:
+                made.add(fold_name(operation.table))
+            if operation.kind is Kind.RENAME_TABLE and fold_name(operation.table) in made:
+                made.add(fold_name(operation.new_name))
+    _fill(facts, "operation", operations)
+    _fill(facts, "operation_column", columns)
+    _fill(facts, "assignment", assignments)
+    _fill(facts, "operation_source", sources)
+
+
+def _operation(number: int, step: Step, operation: Operation, made: set[str]) -> Row:
+    definition = operation.definition
+    column = _defined_column(operation)
+    unique = definition.unique if isinstance(definition, Index) else None
+    if column and isinstance(definition, Table):
+        unique = bool(definition.uniques)
+    return (
+        number,
+        step.id,
+        operation.kind.value,
+        operation.table,
+        operation.column,
+        operation.name,
+        operation.new_name,
+        column.type if column else None,
+        column.not_null if column else None,
+        column.default if column else None,
+        unique,
+        column.primary_key > 0 if column else None,
+        bool(column.generated) if column else None,
+        operation.if_exists,
+        operation.if_not_exists,
+        operation.temporary,
+        definition.where or None if isinstance(definition, Index) else operation.where,
+        operation.value,
+        operation.conflict,
+        " ".join(operation.narrowing),
+        _existed(step.before, operation.table),
+        fold_name(operation.table) in made,
+        operation.line or step.statement.span.line,
+    )
+
+
+def _defined_column(operation: Operation) -> Column | None:
+    definition = operation.definition
+    if operation.kind in _DEFINES_COLUMN and isinstance(definition, Table) and definition.columns:
+        return definition.columns[0]
+    return None
+
+
+def _existed(schema: Schema, table: str) -> bool | None:
+    """Three-valued: an incomplete schema cannot say that a table is missing."""
+    if not table:
+        return None
+    known = states.find_table(schema, table)
+    if known is not None:
+        return True
+    return False if schema.complete else None
+
+
+def _columns(operation: Operation) -> Iterator[Row]:
+    definition = operation.definition
+    if isinstance(definition, Index):
+        for at, term in enumerate(definition.columns, 1):
+            yield at, term.name, term.expression, term.collation
+        return
+    for at, name in enumerate(operation.columns, 1):
+        yield at, name, False, ""
+
+
+def _assignments(step: Step, operation: Operation) -> Iterator[Row]:
+    table = states.find_table(step.before, operation.table)
+    known = table.columns if table and table.complete else ()
+    settable = [c for c in known if not c.generated]
+    for at, assignment in enumerate(operation.assignments, 1):
+        name = assignment.column
+        if not name and at <= len(settable) and assignment.kind != "star":
+            name = settable[at - 1].name
+        yield (
+            at,
+            operation.table,
+            name,
+            bool(assignment.column),
+            assignment.expression,
+            assignment.kind,
+            assignment.source_table,
+            assignment.source_column,
+            assignment.guarded,
+        )
+
+
+def _references(step: Step) -> Iterator[Row]:
+    for operation in step.statement.operations or ():
+        for name in operation.references:
+            yield step.id, name.role, name.table, name.column, name.quote, name.line
+
+
+def _features(step: Step) -> Iterator[Row]:
+    for f in step.features:
+        yield step.id, f.name, f.since, f.since_number, f.extension, f.source, f.line
+
+
+def _changes(step: Step) -> Iterator[Row]:
+    for c in step.changes:
+        yield step.id, c.what, c.how, c.table, c.name, c.aspect, c.before, c.after
+
+
+def _fill_replay(facts: sqlite3.Connection, evidence: Evidence) -> None:
+    numbers = {s.path: i for i, s in enumerate(evidence.samples, 1)}
+    _fill(
+        facts,
+        "sample",
+        ((numbers[s.path], s.path, s.revision, s.weight, len(s.data)) for s in evidence.samples),
+    )
+    replayed = [o for o in evidence.outcomes if o.sample in numbers]
+    _fill(
+        facts,
+        "outcome",
+        (
+            (i, numbers[o.sample], o.scenario.value, o.verdict.value)
+            for i, o in enumerate(replayed, 1)
+        ),
+    )
+    failures = {f.observation.fingerprint: i for i, f in enumerate(evidence.failures, 1)}
+    _fill(facts, "observation", _observations(replayed, failures))
+    places = _Places(evidence.steps)
+    _fill(
+        facts, "failure", (_failure(i, f, places) for i, f in enumerate(evidence.failures, 1))
+    )
+
+
+def _observations(outcomes: list[Outcome], failures: dict[object, int]) -> Iterator[Row]:
+    for number, outcome in enumerate(outcomes, 1):
+        for seen in outcome.observations:
+            failure = failures.get(seen.fingerprint)
+            if failure is not None:
+                yield number, failure, seen.affected, seen.total
+
+
+class _Places:
+    """Finds the statement at a place: the narrowest one whose lines hold it."""
+
+    def __init__(self, steps: tuple[Step, ...]) -> None:
+        self._steps: dict[str, list[Step]] = {}
+        for step in steps:
+            self._steps.setdefault(step.statement.span.path, []).append(step)
+
+    def statement(self, place: Place | None) -> int | None:
+        """The statement's id, or None where no statement stands there."""
+        if place is None:
+            return None
+        best: Step | None = None
+        for step in self._steps.get(place.path, ()):
+            span = step.statement.span
+            if not span.covers(place.line):
+                continue
+            exact = (span.line, span.column) == (place.line, place.column)
+            if best is None or exact or span.line > best.statement.span.line:
+                best = step
+            if exact:
+                break
+        return best.id if best else None
+
+
+def _failure(number: int, failure: Failure, places: _Places) -> Row:
+    seen = failure.observation
+    place = seen.place or Place("")
+    return (
+        number,
+        seen.kind,
+        places.statement(seen.place),
+        place.path,
+        place.line,
+        place.column,
+        seen.table,
+        seen.column,
+        seen.name,
+        seen.error,
+        seen.detail,
+        seen.deliberate,
+        failure.launch,
+        failure.affected,
+        failure.total,
+        failure.blast.failing,
+        failure.blast.sampled,
+    )

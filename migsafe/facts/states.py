@@ -1,0 +1,242 @@
+"""Schemas over time: each object's states, and from which statement until which they held."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+
+from migsafe.model.evidence import Step
+from migsafe.model.schema import (
+    Change,
+    Column,
+    ForeignKey,
+    Index,
+    Schema,
+    Table,
+    Trigger,
+    View,
+    fold_name,
+)
+from migsafe.schema.diff import diff
+
+Row = tuple[object, ...]
+Rows = dict[tuple[str, ...], Row]  # (facts table, identity ...) -> values, since and until apart
+
+_NAMES = {
+    "table_state": 1,
+    "column_state": 2,
+    "index_state": 2,
+    "foreign_key_state": 1,
+    "check_state": 1,
+    "trigger_state": 2,
+    "view_state": 1,
+    "dependency_state": 3,
+}
+"""How many leading values stand before `since` and `until` in each facts table."""
+
+
+def find_table(schema: Schema, name: str) -> Table | None:
+    """The table that a bare name means: a temporary one hides a main one."""
+    return schema.tables.get("temp." + fold_name(name)) or schema.table(name)
+
+
+def affinity(declared: str) -> str:
+    """The affinity of a declared type (datatype3.html, section 3.1)."""
+    text = declared.upper()
+    if "INT" in text:
+        return "INTEGER"
+    if any(word in text for word in ("CHAR", "CLOB", "TEXT")):
+        return "TEXT"
+    if not text or "BLOB" in text:
+        return "BLOB"
+    if any(word in text for word in ("REAL", "FLOA", "DOUB")):
+        return "REAL"
+    return "NUMERIC"
+
+
+def timeline(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
+    """The rows of every `*_state` table."""
+    result: dict[str, list[Row]] = {name: [] for name in _NAMES}
+    if not steps:
+        return result
+    open_since: dict[tuple[str, ...], tuple[int, Row]] = {}
+    before = Schema()
+    for at, after in _versions(steps):
+        _advance(result, open_since, at, (before, after))
+        before = after
+    for key, (since, values) in open_since.items():
+        _close(result, key, values, since, None)
+    return result
+
+
+def _versions(steps: tuple[Step, ...]) -> Iterator[tuple[int, Schema]]:
+    yield 0, steps[0].before
+    for step in steps:
+        if step.after is not step.before:
+            yield step.id, step.after
+
+
+def _advance(
+    result: dict[str, list[Row]],
+    open_since: dict[tuple[str, ...], tuple[int, Row]],
+    at: int,
+    schemas: tuple[Schema, Schema],
+) -> None:
+    old, new = _differing(*schemas)
+    for key, values in old.items():
+        if new.get(key) != values and key in open_since:
+            since, _ = open_since.pop(key)
+            _close(result, key, values, since, at)
+    for key, values in new.items():
+        if old.get(key) != values:
+            open_since[key] = (at, values)
+
+
+def _close(
+    result: dict[str, list[Row]], key: tuple[str, ...], values: Row, since: int, until: int | None
+) -> None:
+    cut = _NAMES[key[0]]
+    result[key[0]].append((*values[:cut], since, until, *values[cut:]))
+
+
+def _differing(before: Schema, after: Schema) -> tuple[Rows, Rows]:
+    """The rows of the objects that are not the very same object in both schemas."""
+    old: Rows = {}
+    new: Rows = {}
+    for a, b, rows in _pairs(before, after):
+        for key in a.keys() | b.keys():
+            one, two = a.get(key), b.get(key)
+            if one is two:
+                continue
+            old.update(rows(before, key, one) if one is not None else {})
+            new.update(rows(after, key, two) if two is not None else {})
+    return old, new
+
+
+_RowsOf = Callable[[Schema, str, object], Rows]
+
+
+def _pairs(
+    before: Schema, after: Schema
+) -> Iterable[tuple[Mapping[str, object], Mapping[str, object], _RowsOf]]:
+    yield before.tables, after.tables, _table_rows
+    yield before.indexes, after.indexes, _index_rows
+    yield before.triggers, after.triggers, _trigger_rows
+    yield before.views, after.views, _view_rows
+
+
+def _table_rows(schema: Schema, key: str, table: object) -> Rows:
+    assert isinstance(table, Table)
+    options = (table.autoincrement, table.without_rowid, table.strict, table.virtual)
+    rows: Rows = {
+        ("table_state", key): (table.name, *options, table.temporary, table.complete),
+    }
+    for at, column in enumerate(table.columns, 1):
+        rows["column_state", key, fold_name(column.name)] = _column_row(table, at, column)
+    for unique in table.uniques:
+        columns = _joined(unique.columns)
+        row = (table.name, unique.name, "unique", True, columns, "")
+        rows["index_state", key, "unique", columns] = row
+    if table.primary_key:
+        columns = _joined(table.primary_key)
+        rows["index_state", key, "pk"] = (table.name, "", "primary key", True, columns, "")
+    for at, foreign in enumerate(table.foreign_keys):
+        rows["foreign_key_state", key, str(at)] = _foreign_row(schema, table, foreign)
+    for check in table.checks:
+        rows["check_state", key, check.expression] = (table.name, check.expression)
+    return rows
+
+
+def _column_row(table: Table, at: int, column: Column) -> Row:
+    alias = (
+        table.primary_key == (column.name,)
+        and column.type.upper() == "INTEGER"
+        and not table.without_rowid
+    )
+    return (
+        table.name,
+        column.name,
+        at,
+        column.type,
+        affinity(column.type),
+        column.not_null,
+        column.default,
+        column.primary_key,
+        alias,
+        column.collation,
+        bool(column.generated),
+    )
+
+
+def _foreign_row(schema: Schema, table: Table, foreign: ForeignKey) -> Row:
+    parent = schema.table(foreign.ref_table)
+    ref_columns = foreign.ref_columns or (parent.primary_key if parent else ())
+    return (
+        table.name,
+        _joined(foreign.columns),
+        foreign.ref_table,
+        _joined(ref_columns),
+        foreign.on_delete,
+        foreign.on_update,
+    )
+
+
+def _index_rows(_: Schema, key: str, index: object) -> Rows:
+    assert isinstance(index, Index)
+    columns = _joined(term.name for term in index.columns)
+    row = (index.table, index.name, "index", index.unique, columns, index.where)
+    return {("index_state", "", key): row}
+
+
+def _trigger_rows(_: Schema, key: str, trigger: object) -> Rows:
+    assert isinstance(trigger, Trigger)
+    row = (trigger.name, trigger.table, trigger.timing, trigger.event, trigger.body)
+    rows: Rows = {("trigger_state", key): row}
+    rows.update(_dependencies("trigger", key, trigger.name, trigger.mentions))
+    return rows
+
+
+def _view_rows(_: Schema, key: str, view: object) -> Rows:
+    assert isinstance(view, View)
+    rows: Rows = {("view_state", key): (view.name, view.select)}
+    rows.update(_dependencies("view", key, view.name, view.mentions))
+    return rows
+
+
+def _dependencies(what: str, key: str, name: str, mentions: tuple[str, ...]) -> Rows:
+    return {("dependency_state", what, key, table): (what, name, table) for table in mentions}
+
+
+def _joined(names: Iterable[str]) -> str:
+    return ", ".join(fold_name(name) for name in names)
+
+
+def migration_changes(steps: tuple[Step, ...], numbers: dict[str, int]) -> Iterator[Row]:
+    """What each migration as a whole changes, placed at the last statement that touched it."""
+    for revision, group in _by_revision(steps):
+        if group[0].before is group[-1].after:
+            continue
+        for c in diff(group[0].before, group[-1].after):
+            at = _last_touching(group, c)
+            yield (numbers[revision], at, c.what, c.how, c.table, c.name, c.aspect, c.before, c.after)
+
+
+def _by_revision(steps: tuple[Step, ...]) -> Iterator[tuple[str, list[Step]]]:
+    group: list[Step] = []
+    for step in steps:
+        if group and group[0].revision != step.revision:
+            yield group[0].revision, group
+            group = []
+        group.append(step)
+    if group:
+        yield group[0].revision, group
+
+
+def _last_touching(group: list[Step], change: Change) -> int:
+    table, name = fold_name(change.table), fold_name(change.name)
+    exact = [s for s in group if any(_same(c, table, name) for c in s.changes)]
+    near = [s for s in group if any(fold_name(c.table) == table for c in s.changes)]
+    return (exact or near or group)[-1].id
+
+
+def _same(change: Change, table: str, name: str) -> bool:
+    return fold_name(change.table) == table and fold_name(change.name) == name

@@ -1,0 +1,357 @@
+-- The facts database. Every table says what one row is; every column says what it holds.
+-- Booleans are 0 or 1; lines and columns of text are 1-based; names are as written in the
+-- source, and compare without regard to case (COLLATE NOCASE) as SQLite's own names do.
+
+-- group: What is checked
+
+-- One setting of the project or of this run.
+CREATE TABLE project (
+  key TEXT PRIMARY KEY,  -- dialect, framework, facts_version, foreign_keys, transaction, engine_oldest, engine_oldest_number, engine_without, ...
+  value TEXT             -- the setting as text; booleans are '0' and '1'
+);
+
+-- One migration, in the order of the history.
+CREATE TABLE migration (
+  id INTEGER PRIMARY KEY,   -- position in the history, from 1
+  revision TEXT NOT NULL,   -- its revision
+  path TEXT NOT NULL,       -- its file, relative to the project
+  title TEXT NOT NULL,      -- its title, from the file's name or docstring
+  focus INTEGER NOT NULL,   -- do findings on it count in this run? (given on the command line, or pending on a sample)
+  transactional INTEGER,    -- does its runner wrap it in a transaction?
+  program INTEGER NOT NULL  -- is it program code (Alembic)?
+);
+
+-- One statement of a migration's upgrade.
+CREATE TABLE statement (
+  id INTEGER PRIMARY KEY,    -- position in the whole history, from 1
+  migration INTEGER NOT NULL, -- migration.id
+  position INTEGER NOT NULL, -- position in its migration, from 1
+  path TEXT NOT NULL,        -- its file
+  line INTEGER NOT NULL,     -- first line
+  col INTEGER NOT NULL,      -- first column
+  end_line INTEGER NOT NULL, -- last line
+  sql TEXT NOT NULL,         -- its exact source
+  origin TEXT NOT NULL,      -- sql, call (an op.* call), code (program code)
+  in_transaction INTEGER,    -- is a transaction open when it runs? null: not known
+  foreign_keys INTEGER,      -- is foreign-key enforcement on when it runs? null: not known
+  conditional INTEGER NOT NULL, -- does it run only under a condition in program code?
+  focus INTEGER NOT NULL,    -- as in migration
+  error TEXT NOT NULL        -- what an empty database answers to it, '' where it runs there
+);
+
+-- One thing a statement does.
+CREATE TABLE operation (
+  id INTEGER PRIMARY KEY,
+  statement INTEGER NOT NULL, -- statement.id
+  kind TEXT NOT NULL,        -- create_table, drop_table, rename_table, add_column, drop_column, rename_column, alter_column, add_constraint, drop_constraint, create_index, drop_index, create_trigger, drop_trigger, create_view, drop_view, insert, update, delete, select, pragma, begin, commit, rollback, savepoint, release, attach, detach, vacuum, maintenance, opaque, unread
+  tbl TEXT NOT NULL COLLATE NOCASE, -- the table acted on, '' for none
+  col TEXT NOT NULL COLLATE NOCASE, -- the column added, dropped, renamed or altered
+  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, view, constraint, pragma or savepoint
+  new_name TEXT NOT NULL COLLATE NOCASE, -- what it is renamed to
+  type TEXT,                 -- add_column, alter_column: the declared type
+  not_null INTEGER,          -- add_column, alter_column: is it NOT NULL?
+  default_sql TEXT,          -- add_column, alter_column: its default, as written
+  is_unique INTEGER,         -- create_index, add_column: is it unique?
+  primary_key INTEGER,       -- add_column: is it the primary key?
+  generated INTEGER,         -- add_column: is it a generated column?
+  if_exists INTEGER NOT NULL,
+  if_not_exists INTEGER NOT NULL,
+  temporary INTEGER NOT NULL, -- create_*: a temporary object
+  condition TEXT,            -- the WHERE of an update, delete or partial index; null for none
+  value TEXT NOT NULL,       -- a pragma's value, an attached file, why it is unread or opaque
+  conflict TEXT NOT NULL,    -- insert, update: IGNORE, REPLACE, ROLLBACK, ABORT, FAIL, UPSERT
+  narrowing TEXT NOT NULL,   -- insert: what may drop source rows, in words: where join distinct group limit
+  table_existed INTEGER,     -- did the table exist before the statement? null: not known
+  table_in_migration INTEGER NOT NULL, -- was the table made earlier in the same migration?
+  line INTEGER NOT NULL
+);
+CREATE INDEX operation_kind ON operation (kind, tbl);
+CREATE INDEX operation_statement ON operation (statement);
+
+-- One column of an operation's column list: of an index, or of an INSERT's explicit list.
+CREATE TABLE operation_column (
+  operation INTEGER NOT NULL, -- operation.id
+  position INTEGER NOT NULL, -- from 1
+  col TEXT NOT NULL COLLATE NOCASE, -- the column, or the text of an index expression
+  expression INTEGER NOT NULL, -- is it an expression?
+  collation TEXT NOT NULL    -- the index term's own collation, '' for the column's
+);
+CREATE INDEX operation_column_operation ON operation_column (operation);
+
+-- One column that an INSERT or UPDATE fills, and what fills it.
+CREATE TABLE assignment (
+  operation INTEGER NOT NULL, -- operation.id
+  statement INTEGER NOT NULL, -- statement.id
+  position INTEGER NOT NULL, -- from 1; for an INSERT without a column list it says which column
+  tbl TEXT NOT NULL COLLATE NOCASE, -- the table filled
+  col TEXT NOT NULL COLLATE NOCASE, -- the column filled (by position where the list is missing and the table is known), '' where not known
+  named INTEGER NOT NULL,    -- is the column named, rather than found by position?
+  expression TEXT NOT NULL,  -- the source of what fills it
+  kind TEXT NOT NULL,        -- column, literal, null, parameter, subquery, star, expression
+  source_tbl TEXT NOT NULL COLLATE NOCASE, -- the table it is copied from, '' where not certain
+  source_col TEXT NOT NULL COLLATE NOCASE, -- the column it is copied from
+  guarded INTEGER NOT NULL   -- can NULL not come through (COALESCE, literal)?
+);
+CREATE INDEX assignment_statement ON assignment (statement);
+
+-- One table that an INSERT .. SELECT or UPDATE .. FROM reads in its outer FROM.
+CREATE TABLE operation_source (
+  operation INTEGER NOT NULL, -- operation.id
+  tbl TEXT NOT NULL COLLATE NOCASE
+);
+CREATE INDEX operation_source_operation ON operation_source (operation);
+
+-- One name used in a statement.
+CREATE TABLE reference (
+  statement INTEGER NOT NULL, -- statement.id
+  role TEXT NOT NULL,        -- read, write
+  tbl TEXT NOT NULL COLLATE NOCASE, -- the table, '' where not certain
+  col TEXT NOT NULL COLLATE NOCASE, -- the column, '' for the table itself
+  quote TEXT NOT NULL,       -- the quote character it is written in, '' for none
+  line INTEGER NOT NULL
+);
+CREATE INDEX reference_statement ON reference (statement);
+
+-- One thing a statement needs that older engines lack.
+CREATE TABLE feature (
+  statement INTEGER NOT NULL, -- statement.id
+  name TEXT NOT NULL,
+  since TEXT NOT NULL,       -- the first version that has it, such as 3.35.0
+  since_number INTEGER NOT NULL, -- the same as a number, such as 3035000
+  extension TEXT NOT NULL,   -- the extension it belongs to (json, math, fts5, ...), '' for the core
+  source TEXT NOT NULL,      -- where that is written
+  line INTEGER NOT NULL
+);
+
+-- group: The schema before and after every statement
+
+-- One difference that a statement makes to the schema.
+CREATE TABLE change (
+  statement INTEGER NOT NULL, -- statement.id
+  what TEXT NOT NULL,        -- table, column, index, unique, foreign key, check, trigger, view, option
+  how TEXT NOT NULL,         -- added, removed, altered
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE,
+  aspect TEXT NOT NULL,      -- what was altered: type, not null, default, collation, position, ...
+  before TEXT NOT NULL,
+  after TEXT NOT NULL
+);
+CREATE INDEX change_statement ON change (statement);
+
+-- One difference between the schema before a migration and the schema after it.
+CREATE TABLE migration_change (
+  migration INTEGER NOT NULL, -- migration.id
+  statement INTEGER NOT NULL, -- the statement that made it so
+  what TEXT NOT NULL,
+  how TEXT NOT NULL,
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE,
+  aspect TEXT NOT NULL,
+  before TEXT NOT NULL,
+  after TEXT NOT NULL
+);
+
+-- One state of a table: true from the statement `since` (0: before the first) until `until`.
+CREATE TABLE table_state (
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  since INTEGER NOT NULL,    -- the statement that made this state
+  until INTEGER,             -- the statement that ended it; null: it lasts
+  autoincrements INTEGER NOT NULL,
+  without_rowid INTEGER NOT NULL,
+  strict INTEGER NOT NULL,
+  virtual TEXT NOT NULL,     -- the module of a virtual table, '' for none
+  temporary INTEGER NOT NULL,
+  complete INTEGER NOT NULL  -- is the whole table known?
+);
+CREATE INDEX table_state_tbl ON table_state (tbl);
+
+-- One state of a column.
+CREATE TABLE column_state (
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  col TEXT NOT NULL COLLATE NOCASE,
+  since INTEGER NOT NULL,
+  until INTEGER,
+  position INTEGER NOT NULL, -- from 1
+  type TEXT NOT NULL,        -- the declared type as written
+  affinity TEXT NOT NULL,    -- SQLite's affinity of that type: INTEGER, TEXT, BLOB, REAL, NUMERIC
+  not_null INTEGER NOT NULL, -- declared NOT NULL
+  default_sql TEXT,          -- its default as written, null for none
+  primary_key INTEGER NOT NULL, -- position in the primary key, 0 outside it
+  rowid_alias INTEGER NOT NULL, -- is it an INTEGER PRIMARY KEY (the table's rowid)?
+  collation TEXT NOT NULL,   -- '' for the default
+  generated INTEGER NOT NULL
+);
+CREATE INDEX column_state_tbl ON column_state (tbl, col);
+
+-- One state of an index, UNIQUE clause or primary key.
+CREATE TABLE index_state (
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE, -- '' for a clause without a name
+  since INTEGER NOT NULL,
+  until INTEGER,
+  origin TEXT NOT NULL,      -- index (CREATE INDEX), unique (UNIQUE clause), primary key
+  is_unique INTEGER NOT NULL,
+  columns TEXT NOT NULL,     -- its terms, comma-separated and lower-cased
+  condition TEXT NOT NULL    -- the predicate of a partial index
+);
+CREATE INDEX index_state_tbl ON index_state (tbl, name);
+
+-- One state of a foreign key.
+CREATE TABLE foreign_key_state (
+  tbl TEXT NOT NULL COLLATE NOCASE, -- the child
+  since INTEGER NOT NULL,
+  until INTEGER,
+  columns TEXT NOT NULL COLLATE NOCASE, -- the child's columns, comma-separated and lower-cased
+  ref_tbl TEXT NOT NULL COLLATE NOCASE, -- the parent
+  ref_columns TEXT NOT NULL COLLATE NOCASE, -- the parent's columns, its primary key where none are written
+  on_delete TEXT NOT NULL,   -- NO ACTION, RESTRICT, CASCADE, SET NULL, SET DEFAULT
+  on_update TEXT NOT NULL
+);
+CREATE INDEX foreign_key_state_tbl ON foreign_key_state (tbl);
+
+-- One state of a CHECK constraint.
+CREATE TABLE check_state (
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  since INTEGER NOT NULL,
+  until INTEGER,
+  expression TEXT NOT NULL   -- normalised text
+);
+
+-- One state of a trigger.
+CREATE TABLE trigger_state (
+  name TEXT NOT NULL COLLATE NOCASE,
+  tbl TEXT NOT NULL COLLATE NOCASE, -- the table it stands on
+  since INTEGER NOT NULL,
+  until INTEGER,
+  timing TEXT NOT NULL,
+  event TEXT NOT NULL,
+  body TEXT NOT NULL         -- normalised text
+);
+
+-- One state of a view.
+CREATE TABLE view_state (
+  name TEXT NOT NULL COLLATE NOCASE,
+  since INTEGER NOT NULL,
+  until INTEGER,
+  body TEXT NOT NULL         -- normalised text of its SELECT
+);
+
+-- One table that a trigger or view names.
+CREATE TABLE dependency_state (
+  what TEXT NOT NULL,        -- trigger, view
+  name TEXT NOT NULL COLLATE NOCASE,
+  tbl TEXT NOT NULL COLLATE NOCASE, -- the table or view that it names
+  since INTEGER NOT NULL,
+  until INTEGER
+);
+CREATE INDEX dependency_state_tbl ON dependency_state (tbl);
+
+-- group: The replay on sampled old databases
+
+-- One sampled old database.
+CREATE TABLE sample (
+  id INTEGER PRIMARY KEY,
+  path TEXT NOT NULL,
+  revision TEXT,             -- the last migration it has had; null: none
+  weight REAL NOT NULL,      -- the number of devices it stands for
+  bytes INTEGER NOT NULL
+);
+
+-- One replay of one sample.
+CREATE TABLE outcome (
+  id INTEGER PRIMARY KEY,
+  sample INTEGER NOT NULL,   -- sample.id
+  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch
+  verdict TEXT NOT NULL      -- ok, raised, too-slow, launch-failed, data-lost, drifted, tool-error
+);
+
+-- One thing the checks saw on one sample.
+CREATE TABLE observation (
+  outcome INTEGER NOT NULL,  -- outcome.id
+  failure INTEGER NOT NULL,  -- failure.id
+  affected INTEGER NOT NULL, -- rows hit
+  total INTEGER NOT NULL     -- rows looked at
+);
+
+-- The same observation on one or more samples, grouped by fingerprint.
+CREATE TABLE failure (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, rows-lost, became-null, renumbered, undecodable, launch-query, invariant, second-launch
+  statement INTEGER,         -- the guilty statement.id, where one can be named
+  path TEXT NOT NULL,        -- the guilty file: a migration or a launch file
+  line INTEGER NOT NULL,
+  col_no INTEGER NOT NULL,   -- column of the text
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  col TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about
+  error TEXT NOT NULL,       -- the engine's message, without values
+  detail TEXT NOT NULL,      -- readable text, without values
+  deliberate INTEGER NOT NULL, -- did a statement ask for it in so many words?
+  launch INTEGER NOT NULL,   -- would the app not start?
+  affected INTEGER NOT NULL, -- rows hit, over all samples
+  total INTEGER NOT NULL,    -- rows looked at, over all samples
+  failing INTEGER NOT NULL,  -- samples hit
+  sampled INTEGER NOT NULL   -- samples replayed
+);
+
+-- group: Views for rules
+
+-- The columns, tables, ... just before a statement and just after it:
+-- `select * from column_before where statement = 7`.
+CREATE VIEW table_before AS SELECT s.id AS statement, t.* FROM statement s JOIN table_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW table_after AS SELECT s.id AS statement, t.* FROM statement s JOIN table_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW column_before AS SELECT s.id AS statement, t.* FROM statement s JOIN column_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW column_after AS SELECT s.id AS statement, t.* FROM statement s JOIN column_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW index_before AS SELECT s.id AS statement, t.* FROM statement s JOIN index_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW index_after AS SELECT s.id AS statement, t.* FROM statement s JOIN index_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW foreign_key_before AS SELECT s.id AS statement, t.* FROM statement s JOIN foreign_key_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW foreign_key_after AS SELECT s.id AS statement, t.* FROM statement s JOIN foreign_key_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW check_before AS SELECT s.id AS statement, t.* FROM statement s JOIN check_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW check_after AS SELECT s.id AS statement, t.* FROM statement s JOIN check_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW trigger_before AS SELECT s.id AS statement, t.* FROM statement s JOIN trigger_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW trigger_after AS SELECT s.id AS statement, t.* FROM statement s JOIN trigger_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW view_before AS SELECT s.id AS statement, t.* FROM statement s JOIN view_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW view_after AS SELECT s.id AS statement, t.* FROM statement s JOIN view_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW dependency_before AS SELECT s.id AS statement, t.* FROM statement s JOIN dependency_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW dependency_after AS SELECT s.id AS statement, t.* FROM statement s JOIN dependency_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+
+-- A table rebuilt within one migration: `tbl` is its name throughout, `scratch` the other table
+-- of the rebuild; `rename_first` is 1 where the old table is renamed away first; `copy` is the
+-- INSERT .. SELECT between the two (null for none), `created`, `dropped` and `renamed` are
+-- statement ids.
+CREATE VIEW rebuild AS
+  SELECT c.migration, r.new_name AS tbl, r.tbl AS scratch, 0 AS rename_first,
+         c.statement AS created, d.statement AS dropped, r.statement AS renamed,
+         (SELECT max(i.statement) FROM operation_in_migration i JOIN operation_source x ON x.operation = i.id
+           WHERE i.migration = c.migration AND i.kind = 'insert' AND i.tbl = r.tbl AND x.tbl = d.tbl) AS copy
+    FROM operation_in_migration r
+    JOIN operation_in_migration d ON d.migration = r.migration AND d.kind = 'drop_table' AND d.tbl = r.new_name AND d.statement < r.statement
+    JOIN operation_in_migration c ON c.migration = r.migration AND c.kind = 'create_table' AND c.tbl = r.tbl AND c.statement < d.statement
+   WHERE r.kind = 'rename_table'
+  UNION ALL
+  SELECT c.migration, r.tbl, r.new_name, 1, c.statement, d.statement, r.statement,
+         (SELECT max(i.statement) FROM operation_in_migration i JOIN operation_source x ON x.operation = i.id
+           WHERE i.migration = c.migration AND i.kind = 'insert' AND i.tbl = r.tbl AND x.tbl = r.new_name)
+    FROM operation_in_migration r
+    JOIN operation_in_migration c ON c.migration = r.migration AND c.kind = 'create_table' AND c.tbl = r.tbl AND c.statement > r.statement
+    LEFT JOIN operation_in_migration d ON d.migration = r.migration AND d.kind = 'drop_table' AND d.tbl = r.new_name AND d.statement > r.statement
+   WHERE r.kind = 'rename_table';
+
+-- The operations with the migration that they belong to.
+CREATE VIEW operation_in_migration AS
+  SELECT o.*, s.migration, s.in_transaction, s.foreign_keys, s.conditional, s.focus, s.path
+    FROM operation o JOIN statement s ON s.id = o.statement;
+
+-- group: Suppressions
+
+-- One comment that speaks to migsafe: `-- migsafe: allow <rule> until=YYYY-MM-DD reason="..."`.
+CREATE TABLE suppression (
+  path TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  rule TEXT NOT NULL,        -- the rule it names
+  reason TEXT NOT NULL,
+  until TEXT NOT NULL,       -- its last day, '' for no end
+  fault TEXT NOT NULL,       -- what is wrong with it, '' for nothing
+  expired INTEGER NOT NULL,
+  focus INTEGER NOT NULL     -- as in migration
+);

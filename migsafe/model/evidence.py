@@ -1,0 +1,58 @@
+"""Evidence: everything that is known about one run; rules read it through the facts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from migsafe.model.migration import Feature, History, Statement
+from migsafe.model.outcome import Failure, Outcome
+from migsafe.model.rule import Needs
+from migsafe.model.sample import Sample
+from migsafe.model.schema import Change, Schema
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One statement in the run's order, with the schema before and after it.
+
+    `id` counts from 1 over the whole history. `error` is what an empty in-memory database
+    answered to the statement in a rehearsal ("" where it ran, or was not rehearsed).
+    """
+
+    id: int
+    revision: str
+    position: int
+    statement: Statement
+    before: Schema
+    after: Schema
+    changes: tuple[Change, ...] = ()
+    features: tuple[Feature, ...] = ()
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotRun:
+    """A check that did not run, and why: a result, never passed over in silence."""
+
+    what: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What analyse and replay found out. `needs` says how far the evidence reaches.
+
+    `focus` are the revisions that findings are reported on; `settings` are the project's
+    settings as text (see the facts table `project`).
+    """
+
+    history: History
+    steps: tuple[Step, ...]
+    focus: frozenset[str]
+    settings: Mapping[str, str] = field(default_factory=dict)
+    needs: Needs = Needs.SCHEMA
+    samples: tuple[Sample, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    not_run: tuple[NotRun, ...] = ()

@@ -1,0 +1,48 @@
+"""The report of one run, before it is written down in some format."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migsafe.model.evidence import NotRun
+from migsafe.model.finding import Finding
+from migsafe.model.outcome import Failure
+from migsafe.model.rule import Severity
+
+
+class Conclusion(StrEnum):
+    """The verdict over the whole run."""
+
+    SAFE = "safe"
+    UNSAFE = "unsafe"
+    UNCHECKED = "unchecked"
+
+
+@dataclass(frozen=True, slots=True)
+class ReplaySummary:
+    """What was replayed: the number of cases, and the failures grouped by fingerprint."""
+
+    cases: int
+    failed: int
+    samples: int
+    revisions: int
+    seconds: float
+    groups: tuple[Failure, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything a reader may want to know about one `lint` or `check`."""
+
+    command: str
+    conclusion: Conclusion
+    findings: tuple[Finding, ...]
+    not_run: tuple[NotRun, ...]
+    fail_on: Severity
+    migrations: int
+    statements: int
+    framework: str
+    dialect: str
+    replay: ReplaySummary | None = None
+    seconds: float = 0.0

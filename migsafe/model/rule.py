@@ -1,0 +1,109 @@
+"""Rules: what they are called, what they need to know, and what they ask."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+
+from migsafe.model.migration import Dialect
+
+
+class Severity(IntEnum):
+    """What happens, from a remark to a launch that fails; ordered, so that it can be compared."""
+
+    NOTE = 0
+    WARNING = 1
+    ERROR = 2
+    BLOCKER = 3
+
+    @classmethod
+    def parse(cls, text: str) -> Severity:
+        """The severity of that lower-case name. Raises KeyError for any other text."""
+        return cls[text.upper()]
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Needs(IntEnum):
+    """How much must be known before a rule can judge; each step includes those below it."""
+
+    STATEMENTS = 0
+    SCHEMA = 1
+    DATA = 2
+    OUTCOMES = 3
+
+    @classmethod
+    def parse(cls, text: str) -> Needs:
+        """The step of that lower-case name. Raises KeyError for any other text."""
+        return cls[text.upper()]
+
+    def __str__(self) -> str:
+        return self.name.lower()
+
+
+class Confidence(StrEnum):
+    """How sure a rule is of what it says."""
+
+    HIGH = "high"
+    MEDIUM = "medium"
+    LOW = "low"
+
+
+class When(StrEnum):
+    """When a data rule's question is asked: on the old data, just before the statement, after."""
+
+    BEFORE = "before"
+    STATEMENT = "statement"
+    AFTER = "after"
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """One question and answer of an incident's five whys."""
+
+    question: str
+    answer: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """The incident that taught a rule; every field may be empty but the summary."""
+
+    summary: str
+    date: str = ""
+    versions: str = ""
+    affected: str = ""
+    links: tuple[str, ...] = ()
+    why: tuple[Why, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule, as its `rule.toml` says.
+
+    `find` is a SELECT over the facts (for `needs` other than data) or over the replayed database
+    (`needs = "data"`), with `{name}` replaced by a column of `for_each`, quoted as an identifier
+    (`{raw_name}`: inserted as it is). `check` names a Python function instead. `undecided` is the
+    severity of a data rule where no sample could decide; None: then it says nothing.
+    """
+
+    id: str
+    title: str
+    severity: Severity
+    category: str
+    message: str
+    remedy: str
+    needs: Needs
+    confidence: Confidence = Confidence.HIGH
+    dialects: tuple[Dialect, ...] = tuple(Dialect)
+    find: str = ""
+    check: str = ""
+    for_each: str = ""
+    when: When = When.STATEMENT
+    undecided: Severity | None = None
+    undecided_message: str = ""
+    explains: tuple[str, ...] = ()  # pieces of engine messages that this hazard explains
+    remedies: tuple[tuple[str, str], ...] = ()
+    incident: Incident | None = None
+    path: str = ""

@@ -1,0 +1,1 @@
+"""Run the pending migrations on copies of sampled old databases and record what happened."""

@@ -1,0 +1,307 @@
+"""One sample through all scenarios: the outcomes of its straight run and what follows from it."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from migsafe.engines import sqlite as engine
+from migsafe.errors import MigsafeError
+from migsafe.model.migration import Migration
+from migsafe.model.outcome import (
+    Observation,
+    Outcome,
+    Probe,
+    ProbeResult,
+    Scenario,
+    Verdict,
+)
+from migsafe.model.rule import When
+from migsafe.model.sample import Sample
+from migsafe.model.schema import Schema, fold_name
+from migsafe.replay import checks, launch
+from migsafe.replay.locate import locate
+from migsafe.replay.plan import Plan
+from migsafe.replay.run import (
+    Attempt,
+    Raised,
+    Sent,
+    migrated,
+    nothing,
+    run_program,
+    run_sql,
+    writes,
+)
+from migsafe.schema.inspect import inspect
+
+ROW_LIMIT = 1000
+"""A probe counts at most this many rows."""
+
+_VERDICTS = (
+    (Verdict.RAISED, {"raised"}),
+    (Verdict.TOO_SLOW, {"too-slow"}),
+    (Verdict.LAUNCH_FAILED, {"launch-query", "second-launch", "integrity"}),
+    (Verdict.DATA_LOST, {"rows-lost", "became-null", "renumbered", "undecodable", "invariant"}),
+    (Verdict.DRIFTED, {"drifted", "foreign-keys"}),
+)
+
+
+@dataclass(slots=True)
+class _Prober:
+    """Asks the data rules' questions at their moments and keeps the answers."""
+
+    probes: tuple[Probe, ...]
+    results: list[ProbeResult] = field(default_factory=list)
+
+    def ask_all(self, database: sqlite3.Connection, when: When) -> None:
+        for probe in self.probes:
+            if probe.when is when:
+                self.results.append(ask(database, probe))
+
+    def before_statement(self, database: sqlite3.Connection, sent: Sent) -> None:
+        for probe in self.probes:
+            if probe.when is When.STATEMENT and _same_place(probe, sent):
+                self.results.append(ask(database, probe))
+
+
+def _same_place(probe: Probe, sent: Sent) -> bool:
+    same_line = (probe.place.path, probe.place.line) == (sent.place.path, sent.place.line)
+    return same_line and (sent.read is None or probe.place.column == sent.place.column)
+
+
+def ask(database: sqlite3.Connection, probe: Probe) -> ProbeResult:
+    """Run a data rule's SELECT, read-only and in bounded time, and count its rows.
+
+    Only integers in columns named `n` or `n_*` (counts) leave this function.
+    """
+    counted = 0
+    first: tuple[tuple[str, str | int | float | None], ...] = ()
+    try:
+        with engine.read_only(database):
+            cursor = database.execute(probe.sql)
+            for row in cursor:
+                counted += 1
+                if counted == 1:
+                    first = _counts(cursor, row)
+                if counted >= ROW_LIMIT:
+                    break
+    except (sqlite3.Error, MigsafeError) as error:
+        return ProbeResult(probe.rule, probe.candidate, 0, error=str(error))
+    return ProbeResult(probe.rule, probe.candidate, counted, first)
+
+
+def _counts(
+    cursor: sqlite3.Cursor, row: tuple[object, ...]
+) -> tuple[tuple[str, str | int | float | None], ...]:
+    names = [d[0] for d in cursor.description]
+    pairs = zip(names, row, strict=True)
+    return tuple((n, v) for n, v in pairs if (n == "n" or n[:2] == "n_") and isinstance(v, int))
+
+
+def replay(plan: Plan, sample: Sample) -> tuple[Outcome, ...]:
+    """All outcomes of one sample."""
+    started = time.perf_counter()
+    pending = plan.history.pending(sample.revision)
+    try:
+        outcomes = tuple(_scenarios(plan, sample, pending))
+    except MigsafeError as error:
+        outcomes = (_outcome(sample, Scenario.STRAIGHT, (), notes=(_sentence(error),)),)
+        outcomes = (replace(outcomes[0], verdict=Verdict.TOOL_ERROR),)
+    seconds = time.perf_counter() - started
+    return (replace(outcomes[0], seconds=seconds), *outcomes[1:])
+
+
+def _sentence(error: MigsafeError) -> str:
+    hint = f" ({error.hint})" if error.hint else ""
+    return f"{error.message}{hint}"
+
+
+def _scenarios(
+    plan: Plan, sample: Sample, pending: tuple[Migration, ...]
+) -> Iterator[Outcome]:
+    prober = _Prober(plan.probes)
+    if any(p.when is When.BEFORE for p in plan.probes):
+        with closing(engine.clone(sample.data)) as old:
+            prober.ask_all(old, When.BEFORE)
+    hook = prober.before_statement if plan.probes else nothing
+    with migrated(plan, sample.data, pending, before=hook) as (database, attempt):
+        seen = [_ignored(r) for r in attempt.ignored]
+        migrated_data = b""
+        if attempt.raised is None:
+            seen += _after(plan, sample, pending, database, prober)
+            migrated_data = database.serialize()
+    if attempt.raised is not None:
+        step_by_step = _step_by_step(plan, sample, pending)
+        seen.append(_raised(attempt.raised, _comparison(attempt.raised, step_by_step)))
+        yield _finished(sample, Scenario.STRAIGHT, seen, attempt, prober)
+        yield _outcome(sample, Scenario.STEP_BY_STEP, _of_attempt(step_by_step))
+        return
+    again = _second_launch(plan, sample, migrated_data)
+    placed = locate(plan, sample, pending, seen)
+    yield _finished(sample, Scenario.STRAIGHT, placed, attempt, prober)
+    yield _outcome(sample, Scenario.SECOND_LAUNCH, again)
+
+
+def _after(
+    plan: Plan,
+    sample: Sample,
+    pending: tuple[Migration, ...],
+    database: sqlite3.Connection,
+    prober: _Prober,
+) -> list[Observation]:
+    with closing(engine.clone(sample.data)) as old:
+        before, after = inspect(old), inspect(database)
+        seen = [
+            *checks.integrity(old, database),
+            *checks.foreign_keys(old, database),
+            *checks.undecodable(old, database, after),
+        ]
+    seen += _drift(plan, before, after)
+    prober.ask_all(database, When.AFTER)
+    with engine.attached_old(database, sample.data):
+        seen += checks.rows(database, before, after)
+    with closing(engine.clone(database.serialize())) as launched:
+        seen += launch.check(launched, sample.data, plan.launch)
+    return seen
+
+
+def _drift(plan: Plan, before: Schema, after: Schema) -> Iterator[Observation]:
+    if plan.launch.fresh is not None:
+        ignore = {fold_name(t) for t in plan.history.version_tables}
+        yield from checks.drift(before, after, plan.launch.fresh, ignore)
+
+
+def _ignored(raised: Raised) -> Observation:
+    return Observation("ignored-error", raised.place, error=raised.message)
+
+
+def _raised(raised: Raised, detail: str = "") -> Observation:
+    kind = "too-slow" if raised.slow else "raised"
+    return Observation(kind, raised.place, error=raised.message, detail=detail)
+
+
+def _comparison(raised: Raised, step_by_step: Raised | None) -> str:
+    if step_by_step is None:
+        return "one migration at a time it comes through: only the jump in one go fails"
+    if step_by_step.place != raised.place:
+        where = f"{step_by_step.place.path}:{step_by_step.place.line}"
+        return f"one migration at a time it fails at {where}"
+    return ""
+
+
+def _of_attempt(raised: Raised | None) -> tuple[Observation, ...]:
+    return (_raised(raised),) if raised else ()
+
+
+def _step_by_step(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Raised | None:
+    """One launch per migration, each on a connection of its own."""
+    if plan.runner is not None:
+        return _program_steps(plan, sample, pending)
+    data = sample.data
+    for migration in pending:
+        with closing(engine.clone(data)) as database:
+            attempt = run_sql(plan, database, (migration,))
+            if attempt.raised:
+                return attempt.raised
+            data = database.serialize()
+    return None
+
+
+def _program_steps(
+    plan: Plan, sample: Sample, pending: tuple[Migration, ...]
+) -> Raised | None:
+    with TemporaryDirectory(prefix="migsafe-") as folder:
+        path = Path(folder) / "sample.db"
+        engine.write_clone(sample.data, path)
+        for migration in pending:
+            attempt = run_program(plan, path, (migration,), nothing, nothing)
+            if attempt.raised:
+                return attempt.raised
+    return None
+
+
+def _second_launch(plan: Plan, sample: Sample, data: bytes) -> tuple[Observation, ...]:
+    """Start the new version once more: whatever it still finds to migrate must do no harm."""
+    if plan.runner is not None:
+        return _second_program_launch(plan, data)
+    if sample.tracked != "user_version" or not plan.sets_version:
+        return ()
+    with closing(engine.clone(data)) as database:
+        version = database.execute("PRAGMA user_version").fetchone()[0]
+        again = _still_pending(plan, version)
+        attempt = run_sql(plan, database, again) if again else Attempt(None)
+    if attempt.raised is None:
+        return ()
+    detail = f"user_version is still {version} after the migration, so the next launch runs it again"
+    return (
+        Observation(
+            "second-launch", attempt.raised.place, error=attempt.raised.message, detail=detail
+        ),
+    )
+
+
+def _still_pending(plan: Plan, version: int) -> tuple[Migration, ...]:
+    """What a ladder by PRAGMA user_version runs at this number."""
+    return tuple(
+        m
+        for m in plan.history.migrations
+        if m.revision.isdecimal() and int(m.revision) > version
+    )
+
+
+def _second_program_launch(plan: Plan, data: bytes) -> tuple[Observation, ...]:
+    wrote: list[Sent] = []
+
+    def note(_: sqlite3.Connection, sent: Sent) -> None:
+        if any(writes(o) for o in sent.operations):
+            wrote.append(sent)
+
+    with TemporaryDirectory(prefix="migsafe-") as folder:
+        path = Path(folder) / "sample.db"
+        engine.write_clone(data, path)
+        attempt = run_program(plan, path, (), note, nothing)
+    if attempt.raised:
+        return (Observation("second-launch", attempt.raised.place, error=attempt.raised.message),)
+    if wrote:
+        detail = "a second start writes again"
+        return (Observation("second-launch", wrote[0].place, detail=detail),)
+    return ()
+
+
+def _finished(
+    sample: Sample,
+    scenario: Scenario,
+    seen: list[Observation] | tuple[Observation, ...],
+    attempt: Attempt,
+    prober: _Prober,
+) -> Outcome:
+    outcome = _outcome(sample, scenario, tuple(seen))
+    return replace(outcome, probes=tuple(prober.results), ran=attempt.ran)
+
+
+def _outcome(
+    sample: Sample,
+    scenario: Scenario,
+    seen: tuple[Observation, ...],
+    notes: tuple[str, ...] = (),
+) -> Outcome:
+    return Outcome(
+        sample.path,
+        sample.revision,
+        scenario,
+        verdict(seen),
+        sample.weight,
+        seen,
+        notes=notes,
+    )
+
+
+def verdict(seen: tuple[Observation, ...]) -> Verdict:
+    """The worst thing seen; a loss that a statement asked for does not count."""
+    kinds = {o.kind for o in seen if not o.deliberate}
+    return next((v for v, of in _VERDICTS if kinds & of), Verdict.OK)

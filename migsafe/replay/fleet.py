@@ -1,0 +1,150 @@
+"""All samples: in this process, or spread over worker processes; failures grouped."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+
+from migsafe.model.outcome import Failure, Observation, Outcome, Scenario, Verdict
+from migsafe.model.sample import Sample
+from migsafe.blast import blast
+from migsafe.replay.case import replay
+from migsafe.replay.plan import Plan
+
+LAUNCH = {"raised", "too-slow", "launch-query", "second-launch", "integrity"}
+"""The kinds of observation after which the app does not start."""
+
+_CHUNK_BYTES = 4_000_000
+_WORTH_A_POOL = 8_000_000  # bytes of samples below which starting processes costs more than it saves
+_plan: Plan | None = None
+
+Progress = Callable[[int, int], None]
+
+
+def run(
+    plan: Plan, samples: Sequence[Sample], jobs: int | None = None, progress: Progress | None = None
+) -> tuple[Outcome, ...]:
+    """Replay every sample; the outcomes come in the samples' order.
+
+    `jobs` None: as many processes as processors where that pays. Program code always runs in a
+    worker process, never in this one. A worker that dies is an outcome of the sample it was on.
+    """
+    by_path: dict[str, tuple[Outcome, ...]] = {}
+    for done, (path, outcomes) in enumerate(_results(plan, samples, jobs), 1):
+        by_path[path] = outcomes
+        if progress:
+            progress(done, len(samples))
+    return tuple(o for s in samples for o in by_path[s.path])
+
+
+def _results(
+    plan: Plan, samples: Sequence[Sample], jobs: int | None
+) -> Iterator[tuple[str, tuple[Outcome, ...]]]:
+    workers = jobs or _worth(plan, samples)
+    if plan.runner is None and workers == 1:
+        for sample in samples:
+            yield sample.path, replay(plan, sample)
+        return
+    yield from _in_processes(plan, samples, workers)
+
+
+def _worth(plan: Plan, samples: Sequence[Sample]) -> int:
+    if sum(len(s.data) for s in samples) < _WORTH_A_POOL and len(samples) < 200:
+        return 1
+    return min(os.cpu_count() or 1, len(samples))
+
+
+def _in_processes(
+    plan: Plan, samples: Sequence[Sample], workers: int
+) -> Iterator[tuple[str, tuple[Outcome, ...]]]:
+    lost: list[Sample] = []
+    with _pool(plan, workers) as pool:
+        waiting = {pool.submit(_chunk, part): part for part in _chunks(samples, workers)}
+        for future in as_completed(waiting):
+            try:
+                yield from future.result()
+            except BrokenProcessPool:
+                lost.extend(waiting[future])
+    for sample in lost:
+        yield sample.path, _alone(plan, sample)
+
+
+def _pool(plan: Plan, workers: int) -> ProcessPoolExecutor:
+    # spawn: a forked child would inherit open databases and the parent's threads
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(plan,))
+
+
+def _begin(plan: Plan) -> None:
+    global _plan  # noqa: PLW0603 - set once per worker process, before its first sample
+    _plan = plan
+
+
+def _chunk(samples: Sequence[Sample]) -> list[tuple[str, tuple[Outcome, ...]]]:
+    assert _plan is not None
+    return [(s.path, replay(_plan, s)) for s in samples]
+
+
+def _chunks(samples: Sequence[Sample], workers: int) -> Iterator[list[Sample]]:
+    """Parts that are large enough to pay for their way, small enough to share out evenly."""
+    limit = min(_CHUNK_BYTES, 1 + sum(len(s.data) for s in samples) // (workers * 4))
+    part: list[Sample] = []
+    size = 0
+    for sample in samples:
+        part.append(sample)
+        size += len(sample.data)
+        if size >= limit:
+            yield part
+            part, size = [], 0
+    if part:
+        yield part
+
+
+def _alone(plan: Plan, sample: Sample) -> tuple[Outcome, ...]:
+    """A sample whose worker died runs again by itself, to learn whether it is the culprit."""
+    with _pool(plan, 1) as pool:
+        future: Future[list[tuple[str, tuple[Outcome, ...]]]] = pool.submit(_chunk, [sample])
+        try:
+            return future.result()[0][1]
+        except BrokenProcessPool:
+            seen = Observation("raised", error="the process that ran the migration died")
+            return (
+                Outcome(
+                    sample.path,
+                    sample.revision,
+                    Scenario.STRAIGHT,
+                    Verdict.RAISED,
+                    sample.weight,
+                    (seen,),
+                ),
+            )
+
+
+def group(samples: Sequence[Sample], outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
+    """The observations of all samples by fingerprint, those that hit most users first."""
+    seen: dict[object, list[tuple[Outcome, Observation]]] = {}
+    for outcome in outcomes:
+        if outcome.scenario is Scenario.STEP_BY_STEP:
+            continue
+        for observation in outcome.observations:
+            seen.setdefault(observation.fingerprint, []).append((outcome, observation))
+    failures = [_failure(samples, hits) for hits in seen.values()]
+    return tuple(sorted(failures, key=lambda f: (not f.launch, -f.blast.share)))
+
+
+def _failure(
+    samples: Sequence[Sample], hits: list[tuple[Outcome, Observation]]
+) -> Failure:
+    paths = tuple(dict.fromkeys(outcome.sample for outcome, _ in hits))
+    first = hits[0][1]
+    return Failure(
+        first,
+        paths,
+        blast(samples, set(paths)),
+        first.kind in LAUNCH,
+        sum(o.affected for _, o in hits),
+        sum(o.total for _, o in hits),
+    )

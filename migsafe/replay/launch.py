@@ -1,0 +1,60 @@
+"""The launch: what the new version's first queries and the project's invariants say."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+from migsafe.engines import sqlite as engine
+from migsafe.model.outcome import Observation
+from migsafe.replay.plan import LaunchPlan, Query
+from migsafe.replay.run import clean
+
+
+def check(database: sqlite3.Connection, old: bytes, plan: LaunchPlan) -> Iterator[Observation]:
+    """Run the launch queries on the migrated database, then the invariants."""
+    database.execute(f"PRAGMA foreign_keys = {'ON' if plan.foreign_keys else 'OFF'}")
+    for query in plan.queries:
+        error = run(database, query)
+        if error:
+            yield Observation(
+                "launch-query", query.place, error=error, detail=_before(old, query, error)
+            )
+    for query in plan.invariants:
+        yield from _invariant(database, query)
+    if database.in_transaction:
+        database.execute("ROLLBACK")
+
+
+def run(database: sqlite3.Connection, query: Query) -> str:
+    """The query's error, "" where it runs; every row is read, as the app would."""
+    try:
+        for _ in database.execute(query.sql):
+            pass
+    except sqlite3.Error as error:
+        return clean(str(error))
+    return ""
+
+
+def _before(old: bytes, query: Query, error: str) -> str:
+    with closing(engine.clone(old)) as database:
+        if run(database, query) == error:
+            return "it fails on the old database in the same way: nothing brings what it needs"
+    return ""
+
+
+def _invariant(database: sqlite3.Connection, query: Query) -> Iterator[Observation]:
+    count, error = violations(database, query)
+    if error:
+        yield Observation("invariant", query.place, error=error)
+    elif count:
+        yield Observation("invariant", query.place, affected=count, total=count)
+
+
+def violations(database: sqlite3.Connection, query: Query) -> tuple[int, str]:
+    """How many rows an invariant returns (0: it holds), or why it cannot be asked."""
+    try:
+        return sum(1 for _ in database.execute(query.sql)), ""
+    except sqlite3.Error as error:
+        return 0, clean(str(error))

@@ -1,0 +1,64 @@
+"""What a replay is to do: the same plan for every sample, as plain data for worker processes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from migsafe.model.migration import History
+from migsafe.model.outcome import Place, Probe
+from migsafe.model.schema import Schema
+
+
+class ProgramRunner(Protocol):
+    """Runs migrations that are program code; satisfied by an adapter's runner."""
+
+    def upgrade(
+        self,
+        database: Path,
+        target: str,
+        foreign_keys: bool,
+        before: Callable[[Any], None],
+        after: Callable[[Any], None],
+    ) -> None:
+        """Upgrade the SQLite file to `target`, calling back around every statement sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement of a launch file."""
+
+    sql: str
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchPlan:
+    """What the new version does when it starts. `fresh` is the schema of a fresh install."""
+
+    fresh: Schema | None = None
+    fresh_path: str = ""
+    queries: tuple[Query, ...] = ()
+    invariants: tuple[Query, ...] = ()
+    foreign_keys: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that a worker needs besides the sample.
+
+    `wrapped` says per revision whether the runner opens a transaction around it; `seconds` bounds
+    one case; `sets_version` tells that the migrations themselves raise PRAGMA user_version.
+    """
+
+    history: History
+    wrapped: Mapping[str, bool]
+    foreign_keys: bool = False
+    on_error: str = "stop"
+    runner: ProgramRunner | None = None
+    launch: LaunchPlan = field(default_factory=LaunchPlan)
+    probes: tuple[Probe, ...] = ()
+    seconds: float = 60.0
+    sets_version: bool = False

@@ -1,0 +1,239 @@
+"""Lead one sample to the newest version and record what happened."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from migsafe.engines import sqlite as engine
+from migsafe.errors import MigsafeError
+from migsafe.model.migration import Kind, Migration, Operation, Statement
+from migsafe.model.outcome import Place, Ran
+from migsafe.replay.plan import Plan
+from migsafe.sql.parse import operations
+
+Hook = Callable[[sqlite3.Connection, "Sent"], None]
+_VALUE = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\b\d{3,}\b""")
+_DECODE = re.compile(r"(Could not decode to UTF-8 column '[^']*').*", re.S)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """A statement that is about to run, or has just run, with its place and how to read it."""
+
+    sql: str
+    place: Place
+    read: tuple[Operation, ...] | None = None
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """What the statement does; read on demand where the history could not know it."""
+        if self.read is not None:
+            return self.read
+        from migsafe.model.migration import Dialect  # noqa: PLC0415
+
+        return operations(self.sql, Dialect.SQLITE, self.place.line or 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Raised:
+    """The error that stopped a migration; `message` is free of values."""
+
+    message: str
+    place: Place
+    sql: str = ""
+    slow: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The result of leading one database to the newest version."""
+
+    raised: Raised | None
+    ignored: tuple[Raised, ...] = ()
+    ran: tuple[Ran, ...] = ()
+
+
+def nothing(_: sqlite3.Connection, __: Sent) -> None:
+    """The hook that does nothing."""
+
+
+def clean(message: str) -> str:
+    """An engine's message without values of rows (names stay)."""
+    return _DECODE.sub(r"\1", message).replace("\n", " ").strip()
+
+
+def without_values(message: str) -> str:
+    """A program's own message with quoted text and longer numbers taken out."""
+    return _VALUE.sub("'...'", message).replace("\n", " ").strip()
+
+
+def place_of(statement: Statement) -> Place:
+    """Where a statement stands."""
+    return Place(statement.span.path, statement.span.line, statement.span.column)
+
+
+@contextmanager
+def migrated(
+    plan: Plan,
+    data: bytes,
+    pending: tuple[Migration, ...],
+    before: Hook = nothing,
+    after: Hook = nothing,
+) -> Iterator[tuple[sqlite3.Connection, Attempt]]:
+    """A clone of the database after the pending migrations, and how that went."""
+    if plan.runner is not None:
+        with _by_program(plan, data, pending, before, after) as result:
+            yield result
+        return
+    with closing(engine.clone(data)) as database:
+        yield database, run_sql(plan, database, pending, before, after)
+
+
+# -- SQL --------------------------------------------------------------------------------------
+
+
+def run_sql(
+    plan: Plan,
+    database: sqlite3.Connection,
+    pending: tuple[Migration, ...],
+    before: Hook = nothing,
+    after: Hook = nothing,
+) -> Attempt:
+    """Run SQL migrations as the app's runner does: one transaction each, where it wraps them."""
+    _enforce(database, plan.foreign_keys)
+    ignored: list[Raised] = []
+    for migration in pending:
+        try:
+            with engine.stop_after(database, plan.seconds):
+                raised = _run_migration(plan, database, migration, (before, after), ignored)
+        except engine.TooSlow:
+            raised = Raised(
+                f"not done after {plan.seconds:g} s", _file(migration), slow=True
+            )
+        if raised is not None:
+            if database.in_transaction:
+                database.execute("ROLLBACK")
+            return Attempt(raised, tuple(ignored))
+    return Attempt(None, tuple(ignored))
+
+
+def _enforce(database: sqlite3.Connection, on: bool) -> None:
+    database.execute(f"PRAGMA foreign_keys = {'ON' if on else 'OFF'}")
+
+
+def _file(migration: Migration) -> Place:
+    first = next(iter(migration.statements), None)
+    return place_of(first) if first else Place(migration.path, 1)
+
+
+def _run_migration(
+    plan: Plan,
+    database: sqlite3.Connection,
+    migration: Migration,
+    hooks: tuple[Hook, Hook],
+    ignored: list[Raised],
+) -> Raised | None:
+    if plan.wrapped[migration.revision]:
+        database.execute("BEGIN")
+    for statement in migration.statements:
+        raised = _run_statement(database, statement, hooks)
+        if raised is None:
+            continue
+        if plan.on_error != "continue":
+            return raised
+        ignored.append(raised)
+    return _finish(database, migration)
+
+
+def _run_statement(
+    database: sqlite3.Connection, statement: Statement, hooks: tuple[Hook, Hook]
+) -> Raised | None:
+    place = place_of(statement)
+    for operation in statement.operations or ():
+        reason = engine.outside(operation)
+        if reason:
+            return Raised(reason, place, statement.sql)
+    sent = Sent(statement.sql, place, statement.operations)
+    before, after = hooks
+    before(database, sent)
+    try:
+        # Fetching drains the statement: SQLite runs a SELECT, and a RETURNING, row by row.
+        for _ in database.execute(statement.sql):
+            pass
+    except sqlite3.Error as error:
+        return Raised(clean(str(error)), place, statement.sql)
+    after(database, sent)
+    return None
+
+
+def _finish(database: sqlite3.Connection, migration: Migration) -> Raised | None:
+    if not database.in_transaction:
+        return None
+    try:
+        database.execute("COMMIT")
+    except sqlite3.Error as error:
+        last = migration.statements[-1]
+        return Raised(f"{clean(str(error))} (when the transaction ends)", place_of(last), "COMMIT")
+    return None
+
+
+# -- program code -----------------------------------------------------------------------------
+
+
+@contextmanager
+def _by_program(
+    plan: Plan, data: bytes, pending: tuple[Migration, ...], before: Hook, after: Hook
+) -> Iterator[tuple[sqlite3.Connection, Attempt]]:
+    with tempfile.TemporaryDirectory(prefix="migsafe-") as folder:
+        path = Path(folder) / "sample.db"
+        engine.write_clone(data, path)
+        attempt = run_program(plan, path, pending, before, after)
+        with closing(engine.clone(path.read_bytes())) as database:
+            yield database, attempt
+
+
+def run_program(
+    plan: Plan, path: Path, pending: tuple[Migration, ...], before: Hook, after: Hook
+) -> Attempt:
+    """Run the pending program migrations on the database file, through the project's runner."""
+    assert plan.runner is not None
+    trace: list[Ran] = []
+
+    def note_before(sent: Any) -> None:
+        place = Place(sent.path, sent.line)
+        trace.append(Ran(sent.sql, place))
+        before(sent.connection, Sent(sent.sql, place))
+
+    def note_after(sent: Any) -> None:
+        after(sent.connection, Sent(sent.sql, Place(sent.path, sent.line)))
+
+    raised = None
+    target = pending[-1].revision if pending else "head"
+    try:
+        plan.runner.upgrade(path, target, plan.foreign_keys, note_before, note_after)
+    except MigsafeError as error:
+        if not hasattr(error, "error_class"):
+            raise
+        raised = _program_error(error, pending)
+    return Attempt(raised, (), tuple(trace))
+
+
+def _program_error(error: Any, pending: tuple[Migration, ...]) -> Raised:
+    known = {m.path for m in pending}
+    place = Place(error.path, error.line) if error.path in known else _file(pending[-1])
+    message = clean(error.message) if error.sql else without_values(error.message)
+    return Raised(message, place, error.sql)
+
+
+def writes(operation: Operation) -> bool:
+    """Could the operation change schema or rows?"""
+    quiet = {Kind.SELECT, Kind.PRAGMA, Kind.BEGIN, Kind.COMMIT, Kind.ROLLBACK}
+    quiet |= {Kind.SAVEPOINT, Kind.RELEASE, Kind.MAINTENANCE}
+    return operation.kind not in quiet

@@ -1,0 +1,178 @@
+"""Find the sampled old databases and learn which version each one has."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+import tomllib
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from migsafe.engines import sqlite as engine
+from migsafe.errors import ConfigError, MigsafeError, UnreadableSample
+from migsafe.model.migration import History
+from migsafe.model.sample import BASE, Sample
+
+SUFFIXES = (".sqlite", ".sqlite3", ".db", ".db3", ".sql")
+LIST = "samples.toml"
+_KEYS = {"file", "version", "weight"}
+
+RevisionOf = Callable[[History, object], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """What samples.toml says of one file."""
+
+    version: str | None = None
+    weight: float = 1.0
+
+
+def files(folder: Path) -> tuple[Path, ...]:
+    """The sample files below a folder, or the one file itself, in a stable order."""
+    if folder.is_file():
+        return (folder,)
+    found = (p for p in folder.rglob("*") if p.is_file() and _is_sample(p))
+    return tuple(sorted(found))
+
+
+def _is_sample(path: Path) -> bool:
+    name = path.name.lower().removesuffix(".gz")
+    return name.endswith(SUFFIXES) and not path.name.startswith(".")
+
+
+def load(
+    folder: Path, root: Path, history: History, revision_of: RevisionOf
+) -> tuple[tuple[Sample, ...], tuple[MigsafeError, ...]]:
+    """All samples that can be read, and an error for each one that cannot.
+
+    Raises ConfigError where the folder or its samples.toml is wrong.
+    """
+    if not folder.exists():
+        raise ConfigError(
+            f"the samples folder {folder.name} does not exist", hint="see [samples] path"
+        )
+    listed = _listed(folder / LIST) if folder.is_dir() else {}
+    samples: list[Sample] = []
+    errors: list[MigsafeError] = []
+    for path in files(folder):
+        entry = listed.get(path.relative_to(folder).as_posix() if folder.is_dir() else path.name)
+        try:
+            samples.append(_sample(path, root, history, revision_of, entry))
+        except UnreadableSample as error:
+            errors.append(error)
+    _require_files(listed, folder)
+    return tuple(samples), tuple(errors)
+
+
+def _require_files(listed: dict[str, Listed], folder: Path) -> None:
+    for name in listed:
+        if not (folder / name).is_file():
+            raise ConfigError(f"the sample {name} does not exist", place=f"{folder.name}/{LIST}")
+
+
+def _listed(path: Path) -> dict[str, Listed]:
+    if not path.is_file():
+        return {}
+    place = f"{path.parent.name}/{path.name}"
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"the list of samples is not valid TOML: {error}", place=place) from error
+    return dict(_entries(table, place))
+
+
+def _entries(table: dict[str, Any], place: str) -> Iterator[tuple[str, Listed]]:
+    for key in table:
+        if key != "sample":
+            raise ConfigError(f"unknown key {key}", place=place, hint="use [[sample]] tables")
+    for entry in table.get("sample", []):
+        unknown = sorted(set(entry) - _KEYS)
+        if unknown or "file" not in entry:
+            what = f"unknown key {unknown[0]}" if unknown else "a [[sample]] has no file"
+            raise ConfigError(what, place=place, hint="keys: file, version, weight")
+        version = entry.get("version")
+        weight = entry.get("weight", 1.0)
+        if not isinstance(weight, (int, float)) or weight < 0:
+            raise ConfigError(f"weight of {entry['file']} must be a number, 0 or more", place=place)
+        yield (
+            str(entry["file"]),
+            Listed(None if version is None else str(version), float(weight)),
+        )
+
+
+def _sample(
+    path: Path, root: Path, history: History, revision_of: RevisionOf, listed: Listed | None
+) -> Sample:
+    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
+    try:
+        data = engine.read_sample(path)
+    except UnreadableSample as error:
+        place = name if not error.place else name + error.place[len(str(path)) :]
+        raise UnreadableSample(error.message, place=place, hint=error.hint) from error
+    listed = listed or Listed()
+    tracked, found = _tracked(data, history)
+    if listed.version is not None:
+        revision = _resolve(history, revision_of, listed.version, name)
+    elif tracked:
+        revision = _resolve(history, revision_of, found, name)
+    else:
+        revision, tracked = _by_folder(path, history, revision_of, name), ""
+    digest = hashlib.sha256(data).hexdigest()
+    return Sample(name, revision, data, digest, listed.weight, tracked)
+
+
+def _resolve(
+    history: History, revision_of: RevisionOf, version: object, name: str
+) -> str | None:
+    if version in {BASE, None, ""}:
+        return None
+    revision = revision_of(history, version)
+    if revision is None:
+        raise UnreadableSample(
+            f"the sample has version {version}, which the migrations do not know",
+            place=name,
+            hint=f"the newest is {history.head}: is the sample from a newer release?",
+        )
+    return revision
+
+
+def _by_folder(path: Path, history: History, revision_of: RevisionOf, name: str) -> str | None:
+    folder = path.parent.name
+    if folder == BASE:
+        return None
+    revision = revision_of(history, folder)
+    if revision is None:
+        raise UnreadableSample(
+            "the sample's version is not known",
+            place=name,
+            hint=f"write it in {LIST}: [[sample]] file = {path.name!r}, version = ...",
+        )
+    return revision
+
+
+def _tracked(data: bytes, history: History) -> tuple[str, object]:
+    """Where the database says its version ("table", "user_version" or ""), and what it says."""
+    with closing(engine.clone(data)) as database:
+        if history.version_query and _has_table(database, history.version_tables):
+            row = _first(database, history.version_query)
+            return "table", row[0] if row else None
+        row = _first(database, "PRAGMA user_version")
+        return ("user_version", row[0]) if row and row[0] else ("", None)
+
+
+def _has_table(database: sqlite3.Connection, names: tuple[str, ...]) -> bool:
+    marks = ", ".join("?" * len(names))
+    query = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name IN ({marks})"
+    return database.execute(query, names).fetchone() is not None
+
+
+def _first(database: sqlite3.Connection, query: str) -> tuple[Any, ...] | None:
+    try:
+        row: tuple[Any, ...] | None = database.execute(query).fetchone()
+    except sqlite3.Error:
+        return None
+    return row

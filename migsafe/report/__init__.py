@@ -1,0 +1,1 @@
+"""Write a Report down: text for people, JSON for programs."""

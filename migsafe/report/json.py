@@ -1,0 +1,117 @@
+"""The JSON report, schema_version 1: part of the command-line contract."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from migsafe import __version__
+from migsafe.model.finding import Finding, Suppression
+from migsafe.model.outcome import Blast, Failure
+from migsafe.model.report import ReplaySummary, Report
+
+SCHEMA_VERSION = 1
+
+
+def render(report: Report) -> str:
+    """The report as JSON text. Equal input gives equal bytes, `timings` apart."""
+    return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+
+
+def document(report: Report) -> dict[str, Any]:
+    """The report as plain values."""
+    seconds = {"total": round(report.seconds, 3)}
+    if report.replay:
+        seconds["replay"] = round(report.replay.seconds, 3)
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "tool": {"name": "migsafe", "version": __version__, "command": report.command},
+        "verdict": str(report.conclusion),
+        "fail_on": str(report.fail_on),
+        "checked": {
+            "framework": report.framework,
+            "dialect": report.dialect,
+            "migrations": report.migrations,
+            "statements": report.statements,
+        },
+        "findings": [_finding(f) for f in report.findings],
+        "not_run": [{"what": n.what, "why": n.why} for n in report.not_run],
+        "replay": _replay(report.replay),
+        "timings": seconds,
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "title": finding.title,
+        "severity": str(finding.severity),
+        "confidence": str(finding.confidence),
+        "message": finding.message,
+        "detail": list(finding.detail),
+        "path": finding.path,
+        "line": finding.line,
+        "column": finding.column,
+        "revision": finding.revision,
+        "stage": str(finding.stage),
+        "fingerprint": finding.fingerprint,
+        "evidence": dict(finding.evidence),
+        "blast_radius": _blast(finding.blast) if finding.blast else None,
+        "remedy": finding.remedy,
+        "suppressed": _suppression(finding.suppressed),
+    }
+
+
+def _suppression(suppression: Suppression | None) -> dict[str, Any] | None:
+    if suppression is None:
+        return None
+    until = suppression.until or None
+    return {"line": suppression.line, "reason": suppression.reason, "until": until}
+
+
+def _replay(replay: ReplaySummary | None) -> dict[str, Any] | None:
+    if replay is None:
+        return None
+    launch = [g for g in replay.groups if g.launch]
+    return {
+        "cases": replay.cases,
+        "failed": replay.failed,
+        "samples": replay.samples,
+        "versions": replay.revisions,
+        "groups": [_group(g) for g in replay.groups],
+        "blast_radius": _blast(max(launch, key=lambda g: g.blast.share).blast) if launch else None,
+    }
+
+
+def _group(failure: Failure) -> dict[str, Any]:
+    seen = failure.observation
+    return {
+        "kind": seen.kind,
+        "path": seen.place.path if seen.place else None,
+        "line": seen.place.line if seen.place else None,
+        "table": seen.table or None,
+        "column": seen.column or None,
+        "name": seen.name or None,
+        "error": seen.error or None,
+        "detail": seen.detail or None,
+        "deliberate": seen.deliberate,
+        "launch": failure.launch,
+        "rows_affected": failure.affected,
+        "rows_total": failure.total,
+        "samples": list(failure.samples),
+        "blast_radius": _blast(failure.blast),
+    }
+
+
+def _blast(blast: Blast) -> dict[str, Any]:
+    return {
+        "failing": blast.failing,
+        "sampled": blast.sampled,
+        "share": round(blast.share, 4),
+        "low": round(blast.low, 4),
+        "high": round(blast.high, 4),
+        "versions": [
+            {"version": v, "failing": failing, "sampled": sampled}
+            for v, failing, sampled in blast.versions
+        ],
+    }

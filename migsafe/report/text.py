@@ -1,0 +1,162 @@
+"""The report for people: one screen, the most important first, every number earned."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from textwrap import dedent, indent
+
+from migsafe.model.evidence import NotRun
+from migsafe.model.finding import Finding
+from migsafe.model.outcome import Blast
+from migsafe.model.report import Conclusion, ReplaySummary, Report
+from migsafe.model.rule import Severity
+
+Style = Callable[[str, str], str]
+"""(text, what it is) -> the text, coloured or not; what: a severity, `path`, `rule`, `dim`, `good`."""
+
+_ENOUGH_FOR_AN_INTERVAL = 10  # fewer databases say so little that a range would only look exact
+_SOURCE_WIDTH = 100
+
+
+def plain(text: str, _: str) -> str:
+    """The style without colours."""
+    return text
+
+
+def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
+    """The whole report; `verbosity` -1 leaves out notes and what was checked, 1 shows all."""
+    lines: list[str] = []
+    if verbosity >= 0:
+        lines += [_head(report), ""]
+    shown = [f for f in report.findings if _shown(f, verbosity)]
+    for finding in shown:
+        lines += [*_finding(finding, style, verbosity), ""]
+    if verbosity >= 0:
+        lines += [_not_run(n, style) for n in report.not_run]
+        lines += _hidden(report, shown)
+    lines.append(_verdict(report, style))
+    return "\n".join(lines) + "\n"
+
+
+def _shown(finding: Finding, verbosity: int) -> bool:
+    if finding.suppressed and verbosity < 1:
+        return False
+    return verbosity >= 1 or finding.severity > Severity.NOTE or finding.blast is not None
+
+
+def _hidden(report: Report, shown: list[Finding]) -> Iterator[str]:
+    rest = [f for f in report.findings if f not in shown]
+    suppressed = sum(1 for f in rest if f.suppressed)
+    notes = len(rest) - suppressed
+    parts = []
+    if suppressed:
+        parts.append(_count(suppressed, "suppressed finding"))
+    if notes:
+        parts.append(_count(notes, "note"))
+    if parts:
+        yield f"not shown: {' and '.join(parts)} (-v shows them)"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def _head(report: Report) -> str:
+    read = _count(report.migrations, "migration")
+    if report.replay is None:
+        return f"read {_count(report.statements, 'statement')} of {read} in {report.seconds:.2f} s"
+    return f"checked {_count(report.migrations, 'pending migration')} on {_where(report.replay)}"
+
+
+def _where(replay: ReplaySummary) -> str:
+    versions = _count(replay.revisions, "version")
+    samples = _count(replay.samples, "old database") if replay.samples else "an empty database"
+    of = f" of {versions}" if replay.samples else ""
+    return f"{samples}{of}: {_count(replay.cases, 'replay')} in {replay.seconds:.1f} s"
+
+
+def _finding(finding: Finding, style: Style, verbosity: int) -> Iterator[str]:
+    place = f"{finding.path}:{finding.line}"
+    severity = style(f"{finding.severity!s:8}", str(finding.severity))
+    yield f"{severity} {style(place, 'path')}  {style(finding.rule, 'rule')}"
+    yield from _source(finding)
+    for line in finding.detail:
+        yield f"  {line}"
+    if finding.blast:
+        yield f"  {_blast(finding)}"
+        if verbosity >= 1:
+            yield f"  {_versions(finding.blast)}"
+    if finding.suppressed:
+        until = f" until {finding.suppressed.until}" if finding.suppressed.until else ""
+        yield style(f"  allowed{until}: {finding.suppressed.reason}", "dim")
+        return
+    if finding.severity > Severity.NOTE:
+        yield from _remedy(finding)
+        yield style(f"  more: migsafe rules explain {finding.rule}", "dim")
+
+
+def _source(finding: Finding) -> Iterator[str]:
+    if not finding.source:
+        yield f"  {finding.message}"
+        return
+    number = f"{finding.line:>4}"
+    yield f"{number} | {_cut(finding.source)}"
+    yield f"     | ^ {finding.message}"
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _SOURCE_WIDTH else text[: _SOURCE_WIDTH - 3] + "..."
+
+
+def _blast(finding: Finding) -> str:
+    blast = finding.blast
+    assert blast is not None
+    what = "the app would not start" if finding.severity is Severity.BLOCKER else "seen"
+    text = f"{what} on {blast.failing:,} of {_count(blast.sampled, 'sampled database')}"
+    if len(blast.versions) > 1:
+        hit = [f"{v}: {k:,} of {n:,}" for v, k, n in blast.versions if k]
+        text += f" ({', '.join(hit)})"
+    if blast.sampled >= _ENOUGH_FOR_AN_INTERVAL:
+        low, high = _percent(blast.low), _percent(blast.high)
+        text += f", about {_percent(blast.share)} % of users ({low} to {high} %)"
+    return text
+
+
+def _versions(blast: Blast) -> str:
+    parts = (f"{v}: {k:,} of {n:,}" for v, k, n in blast.versions)
+    return f"by version: {', '.join(parts)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f}" if 0 < share < 0.01 else f"{100 * share:.0f}"
+
+
+def _remedy(finding: Finding) -> Iterator[str]:
+    first, _, rest = dedent(finding.remedy).strip("\n").partition("\n")
+    yield f"  instead: {first}"
+    if rest.strip():
+        yield indent(dedent(rest).strip("\n"), "      ")
+
+
+def _not_run(item: NotRun, style: Style) -> str:
+    return style(f"not run: {item.what} ({item.why})", "dim")
+
+
+def _verdict(report: Report, style: Style) -> str:
+    counts = [
+        _count(n, str(severity))
+        for severity in sorted(Severity, reverse=True)
+        if (n := _number(report, severity)) and severity > Severity.NOTE
+    ]
+    text = f"{report.conclusion}: {', '.join(counts) or 'nothing found'}"
+    match report.conclusion:
+        case Conclusion.SAFE:
+            return style(text, "good")
+        case Conclusion.UNSAFE:
+            return style(text, "blocker")
+        case Conclusion.UNCHECKED:
+            return style(text, "warning")
+
+
+def _number(report: Report, severity: Severity) -> int:
+    return sum(f.severity is severity and not f.suppressed for f in report.findings)

@@ -1,0 +1,1 @@
+"""Rules: load them, ask them, and turn their answers into findings."""

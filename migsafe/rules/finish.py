@@ -1,0 +1,197 @@
+"""From drafts to findings: join what is the same failure, suppress, fingerprint, sort."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from migsafe.model.finding import Finding, Stage, Suppression
+from migsafe.model.outcome import Blast, Failure, Place
+from migsafe.model.rule import Rule, Severity
+from migsafe.rules.ask import Row, Value
+
+_HIDDEN = {"statement", "failure", "path", "line", "col_no", "severity"}
+"""Columns that say where, not what: they are not shown as evidence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A violation before it is joined with others; `decided` means sampled rows prove it."""
+
+    rule: Rule
+    row: Row
+    place: Place
+    severity: Severity
+    message: str
+    stage: Stage
+    failure: Failure | None = None
+    blast: Blast | None = None
+    decided: bool = False
+    detail: tuple[str, ...] = ()
+
+
+def finish(
+    drafts: Iterable[Draft], facts: sqlite3.Connection, suppressions: tuple[Suppression, ...]
+) -> tuple[Finding, ...]:
+    """Findings, worst first; the same failure is said once, by the rule that explains it."""
+    joined = _joined(list(drafts))
+    findings = list(_numbered(_finding(d, facts) for d in joined))
+    findings = [_suppressed(f, suppressions) for f in findings]
+    return tuple(sorted(findings, key=_order))
+
+
+def _order(finding: Finding) -> tuple[object, ...]:
+    share = finding.blast.share if finding.blast else 0.0
+    return (-finding.severity, -share, finding.path, finding.line, finding.rule)
+
+
+# -- one failure, one finding ---------------------------------------------------------------------
+
+
+def _joined(drafts: list[Draft]) -> list[Draft]:
+    """Fold each observed failure into the rule that explains it, where one stands there."""
+    result = [d for d in drafts if d.failure is None]
+    for observed in (d for d in drafts if d.failure is not None):
+        at = _explaining(result, observed)
+        if at is None:
+            result.append(observed)
+        else:
+            result[at] = _merged(result[at], observed)
+    return _without_repeats(result)
+
+
+def _explaining(drafts: list[Draft], observed: Draft) -> int | None:
+    fits = [
+        (_closeness(draft, observed), -at)
+        for at, draft in enumerate(drafts)
+        if draft.failure is None and _explains(draft, observed)
+    ]
+    return -max(fits)[1] if fits else None
+
+
+def _explains(draft: Draft, observed: Draft) -> bool:
+    assert observed.failure is not None
+    seen = observed.failure.observation
+    if not any(e == seen.kind or (seen.error and e in seen.error) for e in draft.rule.explains):
+        return False
+    if draft.row.get("statement") is not None:
+        if draft.row.get("statement") == observed.row.get("statement"):
+            return True
+    return seen.kind != "raised" and _names(draft, seen.table)
+
+
+def _names(draft: Draft, table: str) -> bool:
+    return bool(table) and table.lower() in {
+        str(draft.row.get(k)).lower() for k in ("tbl", "final_tbl") if draft.row.get(k)
+    }
+
+
+def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool]:
+    assert observed.failure is not None
+    column = str(draft.row.get("col") or "")
+    seen = observed.failure.observation
+    about = bool(column) and (
+        seen.error.lower().endswith("." + column.lower())
+        or seen.column.lower() == column.lower()
+    )
+    return draft.decided, about
+
+
+def _merged(draft: Draft, observed: Draft) -> Draft:
+    return replace(
+        draft,
+        severity=max(draft.rule.severity, observed.severity),
+        message=observed.message,
+        detail=(draft.message, *observed.detail) if draft.decided else (draft.rule.title,),
+        stage=Stage.REPLAY,
+        failure=observed.failure,
+        blast=observed.blast,
+        decided=True,
+    )
+
+
+def _without_repeats(drafts: list[Draft]) -> list[Draft]:
+    """A second rule that says no more about a proven failure's statement than `fails` is noise."""
+    proven = {(d.place.path, d.place.line) for d in drafts if d.failure and d.failure.launch}
+    kept: dict[tuple[object, ...], Draft] = {}
+    for draft in drafts:
+        if draft.failure is None and not draft.row.get("col") and _only_says_that(draft, proven):
+            continue
+        kept.setdefault((draft.rule.id, draft.place, draft.message), draft)
+    return list(kept.values())
+
+
+def _only_says_that(draft: Draft, proven: set[tuple[str, int]]) -> bool:
+    rehearsed = "rehearsal" in draft.row
+    return rehearsed and (draft.place.path, draft.place.line) in proven
+
+
+# -- findings -------------------------------------------------------------------------------------
+
+
+def _finding(draft: Draft, facts: sqlite3.Connection) -> Finding:
+    rule = draft.rule
+    revision, sql = _statement(facts, draft)
+    return Finding(
+        rule=rule.id,
+        severity=draft.severity,
+        confidence=rule.confidence,
+        message=draft.message,
+        path=draft.place.path,
+        line=max(draft.place.line, 1),
+        column=max(draft.place.column, 1),
+        stage=draft.stage,
+        fingerprint=_fingerprint(draft, sql),
+        title=rule.title,
+        remedy=rule.remedy,
+        revision=revision,
+        source=sql.split("\n", 1)[0].rstrip(),
+        detail=draft.detail,
+        evidence=tuple(_evidence(draft.row)),
+        blast=draft.blast,
+    )
+
+
+def _statement(facts: sqlite3.Connection, draft: Draft) -> tuple[str, str]:
+    query = (
+        "SELECT m.revision, s.sql FROM statement s JOIN migration m ON m.id = s.migration"
+        " WHERE s.id = ?"
+    )
+    row = facts.execute(query, (draft.row.get("statement"),)).fetchone()
+    return (str(row[0]), str(row[1])) if row else ("", "")
+
+
+def _evidence(row: Row) -> Iterator[tuple[str, Value]]:
+    for name, value in row.items():
+        if name not in _HIDDEN and value not in {None, ""}:
+            yield name, value
+
+
+def _fingerprint(draft: Draft, sql: str) -> str:
+    """Stays the same when lines move: rule, file, the statement's words, the object."""
+    words = " ".join(sql.split()).lower()
+    object_ = [str(draft.row.get(k) or "").lower() for k in ("tbl", "col", "name")]
+    place = "" if sql else str(draft.place.line)
+    text = "\0".join([draft.rule.id, draft.place.path, words, place, *object_])
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
+    """Equal fingerprints get a running number, so that none is lost where they are keys."""
+    seen: Counter[str] = Counter()
+    for finding in findings:
+        number = seen[finding.fingerprint]
+        seen[finding.fingerprint] += 1
+        mark = f"-{number}" if number else ""
+        yield replace(finding, fingerprint=finding.fingerprint + mark)
+
+
+def _suppressed(finding: Finding, suppressions: tuple[Suppression, ...]) -> Finding:
+    for s in suppressions:
+        if (s.rule, s.path) == (finding.rule, finding.path):
+            if s.lines[0] <= finding.line <= s.lines[1]:
+                return replace(finding, suppressed=s)
+    return finding

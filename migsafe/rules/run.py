@@ -1,0 +1,152 @@
+"""Rules x Evidence -> Findings: the one place where both commands judge."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import date
+
+from migsafe import facts as facts_database
+from migsafe.blast import blast as blast_of
+from migsafe.facts.suppressions import judged
+from migsafe.model.evidence import Evidence, NotRun
+from migsafe.model.finding import Finding, Stage, Suppression
+from migsafe.model.outcome import Blast, Failure, ProbeResult
+from migsafe.model.rule import Needs, Rule, Severity
+from migsafe.rules import ask
+from migsafe.rules.ask import Candidate, Row, Value
+from migsafe.rules.finish import Draft, finish
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The findings, worst first, and what could not be judged."""
+
+    findings: tuple[Finding, ...]
+    not_run: tuple[NotRun, ...]
+
+
+def run(ruleset: Iterable[Rule], evidence: Evidence) -> Result:
+    """Judge the evidence by every rule that speaks its dialect.
+
+    Raises RuleInvalid for a rule that is wrong, writes or does not end.
+    """
+    dialect = evidence.history.dialect
+    rules = [r for r in ruleset if dialect in r.dialects]
+    with closing(facts_database.build(evidence)) as facts:
+        drafts = [d for r in rules for d in _Judge(facts, evidence).judge(r)]
+        findings = finish(drafts, facts, tuple(_suppressions(evidence)))
+    return Result(findings, tuple(_not_run(rules, evidence)))
+
+
+def _suppressions(evidence: Evidence) -> Iterator[Suppression]:
+    today = date.fromisoformat(evidence.settings["today"])
+    for migration in evidence.history.migrations:
+        yield from (j.suppression for j in judged(migration, today) if j.holds)
+
+
+def _not_run(rules: list[Rule], evidence: Evidence) -> Iterator[NotRun]:
+    waiting = [r for r in rules if r.needs > evidence.needs]
+    if waiting:
+        undecided = sum(r.needs is Needs.DATA for r in waiting)
+        yield NotRun(
+            f"{len(waiting)} rules about real data and what a replay shows",
+            f"lint opens no database ({undecided} of them say where data decides): "
+            "run `migsafe check`",
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Judge:
+    facts: sqlite3.Connection
+    evidence: Evidence
+
+    def judge(self, rule: Rule) -> Iterator[Draft]:
+        if rule.needs is Needs.DATA:
+            yield from self._by_data(rule)
+        elif rule.needs <= self.evidence.needs:
+            yield from self._by_facts(rule)
+
+    # -- rules over the facts ------------------------------------------------------------------
+
+    def _by_facts(self, rule: Rule) -> Iterator[Draft]:
+        for row in ask.rows(self.facts, rule, rule.find, "find"):
+            failure = self._failure(row)
+            if failure is None and not ask.in_focus(self.facts, row):
+                continue
+            yield Draft(
+                rule,
+                row,
+                ask.place(self.facts, rule, row),
+                _severity(rule, row),
+                ask.fill(rule.message, row, rule),
+                Stage.REPLAY if failure else Stage.ANALYSE,
+                failure=failure,
+                blast=failure.blast if failure else None,
+            )
+
+    def _failure(self, row: Row) -> Failure | None:
+        number = row.get("failure")
+        return self.evidence.failures[number - 1] if isinstance(number, int) else None
+
+    # -- rules over the data -------------------------------------------------------------------
+
+    def _by_data(self, rule: Rule) -> Iterator[Draft]:
+        for candidate in ask.candidates(self.facts, rule):
+            answers = self._answers(candidate)
+            hit = {path: a for path, a in answers.items() if a.rows}
+            if hit:
+                yield self._decided(candidate, hit)
+            elif rule.undecided is not None:
+                yield self._undecided(candidate, rule.undecided, asked=bool(answers))
+
+    def _answers(self, candidate: Candidate) -> dict[str, ProbeResult]:
+        key = (candidate.rule.id, candidate.number)
+        return {
+            outcome.sample: answer
+            for outcome in self.evidence.outcomes
+            for answer in outcome.probes
+            if (answer.rule, answer.candidate) == key
+        }
+
+    def _decided(self, candidate: Candidate, hit: dict[str, ProbeResult]) -> Draft:
+        rule = candidate.rule
+        counts: dict[str, Value] = {"n": max(a.rows for a in hit.values())}
+        counts.update(next(iter(hit.values())).first)
+        row = {**candidate.row, **counts}
+        return Draft(
+            rule,
+            row,
+            candidate.place,
+            _severity(rule, row),
+            ask.fill(rule.message, row, rule),
+            Stage.REPLAY,
+            blast=self._blast(set(hit)),
+            decided=True,
+        )
+
+    def _blast(self, paths: set[str]) -> Blast:
+        return blast_of(self.evidence.samples, paths)
+
+    def _undecided(self, candidate: Candidate, severity: Severity, *, asked: bool) -> Draft:
+        rule = candidate.rule
+        row: dict[str, Value] = {**candidate.row, "n": 0}
+        reason = (
+            "no sampled database shows it, but the old schema allows it"
+            if asked
+            else "whether it fails depends on the data"
+        )
+        text = ask.fill(rule.undecided_message or rule.title, row, rule)
+        return Draft(
+            rule, row, candidate.place, severity, f"{text}: {reason}", Stage.ANALYSE
+        )
+
+
+def _severity(rule: Rule, row: Row) -> Severity:
+    """The rule's severity, unless the row has its own in a column `severity`."""
+    text = row.get("severity")
+    return Severity.parse(text) if isinstance(text, str) else rule.severity
+
+
