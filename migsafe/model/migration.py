@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migsafe.errors import BrokenHistory
-from migsafe.model.schema import Column, Index, Table, Trigger, View
+from migsafe.model.schema import Index, Table, Trigger, View
 
 
 class Dialect(StrEnum):
@@ -103,11 +103,29 @@ class Reference:
 
 
 @dataclass(frozen=True, slots=True)
+class Feature:
+    """Something a statement needs that older engines lack.
+
+    `since` is the first version that has it ("3.35.0"), `since_number` the same as a number
+    (3035000); `extension` what it belongs to (json, fts5, math, ...), "" for the core; `source`
+    where that is written. `line` counts from 0 at the statement's first line.
+    """
+
+    name: str
+    since: str
+    since_number: int
+    extension: str = ""
+    source: str = ""
+    line: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Operation:
     """One thing that a statement does. Which fields are used depends on `kind`.
 
     `table` is the table acted on; `name` an index, trigger, view, constraint, pragma or savepoint;
-    `definition` the object created (Table, Column, Index, Trigger, View); `columns` the explicit
+    `definition` the object created (Table, Index, Trigger, View), or for an added or altered column
+    a table of that one column with its constraints (`complete` False); `columns` the explicit
     column list of an INSERT, or the columns of a dropped or added constraint; `where` the
     predicate's source text, None for none; `value` a pragma's value ("" when only read), an
     attached file, the text that could not be read; `conflict` IGNORE, REPLACE, ... of an INSERT or
@@ -121,7 +139,7 @@ class Operation:
     column: str = ""
     name: str = ""
     new_name: str = ""
-    definition: Table | Column | Index | Trigger | View | None = None
+    definition: Table | Index | Trigger | View | None = None
     if_exists: bool = False
     if_not_exists: bool = False
     temporary: bool = False
@@ -178,7 +196,10 @@ class Migration:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """All migrations of one project, parents before children, with exactly one head."""
+    """All migrations of one project, parents before children, with exactly one head.
+
+    `ignored` are files of the folder that are no migrations, relative to the project.
+    """
 
     dialect: Dialect
     framework: str
@@ -186,6 +207,7 @@ class History:
     version_tables: tuple[str, ...] = ()
     version_query: str = ""  # a SELECT on the old database that gives its revision
     transactional: bool = True  # does the runner wrap each migration, where the file is silent?
+    ignored: tuple[str, ...] = ()
     _index: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -254,9 +276,7 @@ def _require_parents(by_revision: dict[str, Migration]) -> None:
                 )
 
 
-def _topological(
-    migrations: list[Migration], by_revision: dict[str, Migration]
-) -> list[Migration]:
+def _topological(migrations: list[Migration], by_revision: dict[str, Migration]) -> list[Migration]:
     waiting = {m.revision: set(m.parents) for m in migrations}
     children: dict[str, list[str]] = {}
     for migration in migrations:

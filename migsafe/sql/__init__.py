@@ -1,1 +1,1 @@
-"""Reading SQL: tokens, statements with exact places, operations. The only importer of sqlglot."""
+"""From SQL text to statements and operations; the only floor that knows sqlglot."""

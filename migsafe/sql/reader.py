@@ -1,0 +1,227 @@
+"""A cursor over tokens: what the readers of single statements are written with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from migsafe.model.migration import Dialect
+from migsafe.sql.tokens import NUMBER, QUOTED, STRING, WORD, Lines, Token, joined, tokenize
+
+
+class Unread(Exception):
+    """The text is not a statement that the reader knows."""
+
+
+class Reader:
+    """Reads one statement from left to right. Methods raise Unread where the text is not as told."""
+
+    def __init__(self, sql: str, dialect: Dialect, first_line: int = 1) -> None:
+        self.sql = sql
+        self.dialect = dialect
+        self.tokens: Sequence[Token] = tokenize(sql, dialect)
+        self.at = 0
+        self._lines: Lines | None = None
+        self._first_line = first_line
+
+    def __bool__(self) -> bool:
+        return self.at < len(self.tokens)
+
+    def line(self, token: Token | None = None) -> int:
+        """The line of a token (default: the next one), counted as the caller counts."""
+        token = token or (self.tokens[self.at] if self else None)
+        if token is None:
+            return self._first_line
+        self._lines = self._lines or Lines(self.sql)
+        return self._first_line + self._lines.place(token.start)[0] - 1
+
+    def peek(self, ahead: int = 0) -> str:
+        """The next bare word in upper case, or mark; "" for a quoted name, a value or the end."""
+        at = self.at + ahead
+        return self.tokens[at].upper if at < len(self.tokens) else ""
+
+    def ahead(self, *words: str) -> bool:
+        """Do these words come next?"""
+        return all(self.peek(i) == word for i, word in enumerate(words))
+
+    def accept(self, *words: str) -> bool:
+        """Step over these words if they come next."""
+        if not self.ahead(*words):
+            return False
+        self.at += len(words)
+        return True
+
+    def accept_any(self, *words: str) -> str:
+        """Step over one of these words; "" where none comes next."""
+        word = self.peek()
+        if word and word in words:
+            self.at += 1
+            return word
+        return ""
+
+    def expect(self, *words: str) -> None:
+        """Step over these words, which must come next."""
+        if not self.accept(*words):
+            found = self.tokens[self.at].text if self else "the end"
+            raise Unread(f"{' '.join(words)} expected, {found} found")
+
+    def next(self) -> Token:
+        """Step over one token and return it."""
+        if not self:
+            raise Unread("the statement ends too early")
+        token = self.tokens[self.at]
+        self.at += 1
+        return token
+
+    def name(self) -> str:
+        """An identifier, without its quotes."""
+        token = self.next()
+        if token.kind not in {WORD, QUOTED, STRING}:
+            raise Unread(f"a name expected, {token.text} found")
+        return token.name
+
+    def qualified(self) -> tuple[str, str]:
+        """A name with the schema before it, "" for none: `temp.t` gives ("temp", "t")."""
+        first = self.name()
+        if self.accept("."):
+            return first, self.name()
+        return "", first
+
+    def names(self) -> tuple[str, ...]:
+        """A bracketed list of names."""
+        self.expect("(")
+        found = [self.name()]
+        while self.accept(","):
+            found.append(self.name())
+        self.expect(")")
+        return tuple(found)
+
+    def if_exists(self) -> bool:
+        """Step over IF EXISTS."""
+        return self.accept("IF", "EXISTS")
+
+    def if_not_exists(self) -> bool:
+        """Step over IF NOT EXISTS."""
+        return self.accept("IF", "NOT", "EXISTS")
+
+    def group(self) -> Sequence[Token]:
+        """The tokens within the bracket that opens here; steps over both brackets."""
+        self.expect("(")
+        start, depth = self.at, 1
+        while depth:
+            text = self.next().text
+            depth += (text == "(") - (text == ")")
+        return self.tokens[start : self.at - 1]
+
+    def terms(self) -> list[Sequence[Token]]:
+        """The comma-separated terms within the bracket that opens here."""
+        return separated(self.group())
+
+    def until(self, *words: str) -> Sequence[Token]:
+        """The tokens up to one of these words outside brackets, or to the end."""
+        start, depth = self.at, 0
+        while self:
+            word = self.peek()
+            if depth == 0 and word in words:
+                break
+            depth += (word == "(") - (word == ")")
+            self.at += 1
+        return self.tokens[start : self.at]
+
+    def rest(self) -> Sequence[Token]:
+        """All tokens that are left."""
+        left = self.tokens[self.at :]
+        self.at = len(self.tokens)
+        return left
+
+    def end(self) -> None:
+        """Nothing may be left."""
+        if self:
+            raise Unread(f"{self.tokens[self.at].text} is not expected")
+
+    def source(self, tokens: Sequence[Token]) -> str:
+        """The exact source of these neighbouring tokens."""
+        return self.sql[tokens[0].start : tokens[-1].end] if tokens else ""
+
+
+def separated(tokens: Sequence[Token]) -> list[Sequence[Token]]:
+    """Split tokens at the commas outside brackets."""
+    found: list[Sequence[Token]] = []
+    start, depth = 0, 0
+    for at, token in enumerate(tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        if token.text == "," and depth == 0:
+            found.append(tokens[start:at])
+            start = at + 1
+    if start < len(tokens) or found:
+        found.append(tokens[start:])
+    return found
+
+
+def mentions(tokens: Sequence[Token]) -> tuple[str, ...]:
+    """The tables that a query or trigger body names, folded and sorted."""
+    found: set[str] = set()
+    listing: list[bool] = [False]  # per bracket: are we in a FROM list, where commas go on?
+    expected = False
+    for at, token in enumerate(tokens):
+        word = token.upper
+        if word == "(":
+            listing.append(expected)
+        elif word == ")":
+            listing = listing[:-1] or [False]
+            expected = False
+        elif word in {"FROM", "JOIN", "INTO", "UPDATE"}:
+            expected = not (word == "UPDATE" and _of_clause(tokens, at))
+            listing[-1] = word == "FROM"
+        elif word == ",":
+            expected = listing[-1]
+        elif word in _CLAUSES:
+            listing[-1] = expected = False
+        elif expected and word not in {"OR", "ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE"}:
+            expected = _named(tokens, at, found)
+    return tuple(sorted(found))
+
+
+_CLAUSES = {"WHERE", "SET", "VALUES", "SELECT", "ON", "GROUP", "ORDER", "HAVING", "LIMIT", "USING"}
+
+
+def _of_clause(tokens: Sequence[Token], at: int) -> bool:
+    """Is this UPDATE part of DO UPDATE or ON UPDATE, which name no table?"""
+    return at > 0 and tokens[at - 1].upper in {"DO", "ON"}
+
+
+def _named(tokens: Sequence[Token], at: int, found: set[str]) -> bool:
+    token = tokens[at]
+    if token.kind not in {WORD, QUOTED, STRING}:
+        return False
+    after = tokens[at + 1].text if at + 1 < len(tokens) else ""
+    if after == ".":
+        return True
+    before = tokens[at - 1].text if at else ""
+    if before == "." or after != "(":
+        found.add(token.name.lower())
+    return before != "." and after == "."
+
+
+def number_end(tokens: Sequence[Token], at: int) -> int:
+    """Where the number, with or without a sign, that starts at this token ends."""
+    signed = tokens[at].text in {"+", "-"}
+    end = at + 1 + signed
+    return end if end <= len(tokens) and tokens[end - 1].kind == NUMBER else at + 1
+
+
+def normalised(tokens: Sequence[Token]) -> str:
+    """Tokens as normalised text, an outer pair of brackets taken away."""
+    while len(tokens) > 1 and _enclosed(tokens):
+        tokens = tokens[1:-1]
+    return joined(tokens)
+
+
+def _enclosed(tokens: Sequence[Token]) -> bool:
+    if tokens[0].text != "(" or tokens[-1].text != ")":
+        return False
+    depth = 0
+    for at, token in enumerate(tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0:
+            return at == len(tokens) - 1
+    return False
