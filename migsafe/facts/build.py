@@ -9,13 +9,12 @@ from datetime import date
 from pathlib import Path
 
 from migsafe.facts import states, suppressions, tables
+from migsafe.facts.operations import operation_rows
 from migsafe.model.evidence import Evidence, Step
-from migsafe.model.migration import Kind, Migration, Operation
+from migsafe.model.migration import Migration
 from migsafe.model.outcome import Failure, Outcome, Place
-from migsafe.model.schema import Column, Index, Schema, Table, fold_name
 
 Row = tuple[object, ...]
-_DEFINES_COLUMN = {Kind.ADD_COLUMN, Kind.ALTER_COLUMN}
 
 
 def build(evidence: Evidence) -> sqlite3.Connection:
@@ -69,7 +68,8 @@ def _fill_history(facts: sqlite3.Connection, evidence: Evidence) -> None:
     numbers = {m.revision: i for i, m in enumerate(history.migrations, 1)}
     _fill(facts, "migration", (_migration(evidence, m, numbers) for m in history.migrations))
     _fill(facts, "statement", (_statement(evidence, s, numbers) for s in steps))
-    _fill_operations(facts, steps)
+    for table, rows in operation_rows(steps).items():
+        _fill(facts, table, rows)
     _fill(facts, "reference", (row for s in steps for row in _references(s)))
     _fill(facts, "feature", (row for s in steps for row in _features(s)))
     _fill(facts, "change", (row for s in steps for row in _changes(s)))
@@ -109,113 +109,6 @@ def _statement(evidence: Evidence, step: Step, numbers: dict[str, int]) -> Row:
     )
 
 
-def _fill_operations(facts: sqlite3.Connection, steps: tuple[Step, ...]) -> None:
-    operations: list[Row] = []
-    columns: list[Row] = []
-    assignments: list[Row] = []
-    sources: list[Row] = []
-    made: set[str] = set()
-    revision = ""
-    for step in steps:
-        if step.revision != revision:
-            revision, made = step.revision, set()
-        for operation in step.statement.operations or ():
-            number = len(operations) + 1
-            operations.append(_operation(number, step, operation, made))
-            columns.extend((number, *row) for row in _columns(operation))
-            assignments.extend((number, step.id, *row) for row in _assignments(step, operation))
-            sources.extend((number, table) for table in operation.sources)
-            if operation.kind is Kind.CREATE_TABLE:
-                made.add(fold_name(operation.table))
-            if operation.kind is Kind.RENAME_TABLE and fold_name(operation.table) in made:
-                made.add(fold_name(operation.new_name))
-    _fill(facts, "operation", operations)
-    _fill(facts, "operation_column", columns)
-    _fill(facts, "assignment", assignments)
-    _fill(facts, "operation_source", sources)
-
-
-def _operation(number: int, step: Step, operation: Operation, made: set[str]) -> Row:
-    definition = operation.definition
-    column = _defined_column(operation)
-    unique = definition.unique if isinstance(definition, Index) else None
-    if column and isinstance(definition, Table):
-        unique = bool(definition.uniques)
-    return (
-        number,
-        step.id,
-        operation.kind.value,
-        operation.table,
-        operation.column,
-        operation.name,
-        operation.new_name,
-        column.type if column else None,
-        column.not_null if column else None,
-        column.default if column else None,
-        unique,
-        column.primary_key > 0 if column else None,
-        bool(column.generated) if column else None,
-        operation.if_exists,
-        operation.if_not_exists,
-        operation.temporary,
-        definition.where or None if isinstance(definition, Index) else operation.where,
-        operation.value,
-        operation.conflict,
-        " ".join(operation.narrowing),
-        _existed(step.before, operation.table),
-        fold_name(operation.table) in made,
-        operation.line or step.statement.span.line,
-    )
-
-
-def _defined_column(operation: Operation) -> Column | None:
-    definition = operation.definition
-    if operation.kind in _DEFINES_COLUMN and isinstance(definition, Table) and definition.columns:
-        return definition.columns[0]
-    return None
-
-
-def _existed(schema: Schema, table: str) -> bool | None:
-    """Three-valued: an incomplete schema cannot say that a table is missing."""
-    if not table:
-        return None
-    known = states.find_table(schema, table)
-    if known is not None:
-        return True
-    return False if schema.complete else None
-
-
-def _columns(operation: Operation) -> Iterator[Row]:
-    definition = operation.definition
-    if isinstance(definition, Index):
-        for at, term in enumerate(definition.columns, 1):
-            yield at, term.name, term.expression, term.collation
-        return
-    for at, name in enumerate(operation.columns, 1):
-        yield at, name, False, ""
-
-
-def _assignments(step: Step, operation: Operation) -> Iterator[Row]:
-    table = states.find_table(step.before, operation.table)
-    known = table.columns if table and table.complete else ()
-    settable = [c for c in known if not c.generated]
-    for at, assignment in enumerate(operation.assignments, 1):
-        name = assignment.column
-        if not name and at <= len(settable) and assignment.kind != "star":
-            name = settable[at - 1].name
-        yield (
-            at,
-            operation.table,
-            name,
-            bool(assignment.column),
-            assignment.expression,
-            assignment.kind,
-            assignment.source_table,
-            assignment.source_column,
-            assignment.guarded,
-        )
-
-
 def _references(step: Step) -> Iterator[Row]:
     for operation in step.statement.operations or ():
         for name in operation.references:
@@ -251,9 +144,7 @@ def _fill_replay(facts: sqlite3.Connection, evidence: Evidence) -> None:
     failures = {f.observation.fingerprint: i for i, f in enumerate(evidence.failures, 1)}
     _fill(facts, "observation", _observations(replayed, failures))
     places = _Places(evidence.steps)
-    _fill(
-        facts, "failure", (_failure(i, f, places) for i, f in enumerate(evidence.failures, 1))
-    )
+    _fill(facts, "failure", (_failure(i, f, places) for i, f in enumerate(evidence.failures, 1)))
 
 
 def _observations(outcomes: list[Outcome], failures: dict[object, int]) -> Iterator[Row]:

@@ -10,6 +10,7 @@ from migsafe.model.schema import (
     Column,
     ForeignKey,
     Index,
+    IndexColumn,
     Schema,
     Table,
     Trigger,
@@ -32,6 +33,11 @@ _NAMES = {
     "dependency_state": 3,
 }
 """How many leading values stand before `since` and `until` in each facts table."""
+
+
+def quoted(name: str) -> str:
+    """The name as an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def find_table(schema: Schema, name: str) -> Table | None:
@@ -134,11 +140,13 @@ def _table_rows(schema: Schema, key: str, table: object) -> Rows:
         rows["column_state", key, fold_name(column.name)] = _column_row(table, at, column)
     for unique in table.uniques:
         columns = _joined(unique.columns)
-        row = (table.name, unique.name, "unique", True, columns, "")
+        terms = _terms(table, unique.columns)
+        row = (table.name, unique.name, "unique", True, columns, "", terms)
         rows["index_state", key, "unique", columns] = row
     if table.primary_key:
-        columns = _joined(table.primary_key)
-        rows["index_state", key, "pk"] = (table.name, "", "primary key", True, columns, "")
+        columns, terms = _joined(table.primary_key), _terms(table, table.primary_key)
+        row = (table.name, "", "primary key", True, columns, "", terms)
+        rows["index_state", key, "pk"] = row
     for at, foreign in enumerate(table.foreign_keys):
         rows["foreign_key_state", key, str(at)] = _foreign_row(schema, table, foreign)
     for check in table.checks:
@@ -177,14 +185,30 @@ def _foreign_row(schema: Schema, table: Table, foreign: ForeignKey) -> Row:
         _joined(ref_columns),
         foreign.on_delete,
         foreign.on_update,
+        ", ".join(map(quoted, foreign.columns)),
+        ", ".join(map(quoted, ref_columns)),
     )
 
 
-def _index_rows(_: Schema, key: str, index: object) -> Rows:
+def _index_rows(schema: Schema, key: str, index: object) -> Rows:
     assert isinstance(index, Index)
     columns = _joined(term.name for term in index.columns)
-    row = (index.table, index.name, "index", index.unique, columns, index.where)
+    table = schema.table(index.table) or Table(index.table)
+    terms = ", ".join(_term(table, term) for term in index.columns)
+    row = (index.table, index.name, "index", index.unique, columns, index.where, terms)
     return {("index_state", "", key): row}
+
+
+def _terms(table: Table, names: Iterable[str]) -> str:
+    return ", ".join(_term(table, IndexColumn(name)) for name in names)
+
+
+def _term(table: Table, term: IndexColumn) -> str:
+    """An index term as SQL, with the collation that it compares by."""
+    column = None if term.expression else table.column(term.name)
+    collation = term.collation or (column.collation if column else "")
+    text = term.name if term.expression else quoted(term.name)
+    return f"{text} COLLATE {collation}" if collation not in {"", "BINARY"} else text
 
 
 def _trigger_rows(_: Schema, key: str, trigger: object) -> Rows:
@@ -217,7 +241,17 @@ def migration_changes(steps: tuple[Step, ...], numbers: dict[str, int]) -> Itera
             continue
         for c in diff(group[0].before, group[-1].after):
             at = _last_touching(group, c)
-            yield (numbers[revision], at, c.what, c.how, c.table, c.name, c.aspect, c.before, c.after)
+            yield (
+                numbers[revision],
+                at,
+                c.what,
+                c.how,
+                c.table,
+                c.name,
+                c.aspect,
+                c.before,
+                c.after,
+            )
 
 
 def _by_revision(steps: tuple[Step, ...]) -> Iterator[tuple[str, list[Step]]]:

@@ -63,12 +63,13 @@ CREATE TABLE operation (
   narrowing TEXT NOT NULL,   -- insert: what may drop source rows, in words: where join distinct group limit
   table_existed INTEGER,     -- did the table exist before the statement? null: not known
   table_in_migration INTEGER NOT NULL, -- was the table made earlier in the same migration?
-  line INTEGER NOT NULL
+  line INTEGER NOT NULL,
+  new_rows TEXT NOT NULL     -- insert: the rows it adds, as `q("a", "b") AS (SELECT ...)` to write after WITH in a data rule; '' where not all columns are known
 );
 CREATE INDEX operation_kind ON operation (kind, tbl);
 CREATE INDEX operation_statement ON operation (statement);
 
--- One column of an operation's column list: of an index, or of an INSERT's explicit list.
+-- One column of an operation's column list: of an index, of a CREATE TABLE, or of an INSERT.
 CREATE TABLE operation_column (
   operation INTEGER NOT NULL, -- operation.id
   position INTEGER NOT NULL, -- from 1
@@ -87,7 +88,7 @@ CREATE TABLE assignment (
   col TEXT NOT NULL COLLATE NOCASE, -- the column filled (by position where the list is missing and the table is known), '' where not known
   named INTEGER NOT NULL,    -- is the column named, rather than found by position?
   expression TEXT NOT NULL,  -- the source of what fills it
-  kind TEXT NOT NULL,        -- column, literal, null, parameter, subquery, star, expression
+  kind TEXT NOT NULL,        -- column, literal, null, parameter, subquery, expression; star: copied by SELECT *
   source_tbl TEXT NOT NULL COLLATE NOCASE, -- the table it is copied from, '' where not certain
   source_col TEXT NOT NULL COLLATE NOCASE, -- the column it is copied from
   guarded INTEGER NOT NULL   -- can NULL not come through (COALESCE, literal)?
@@ -192,7 +193,8 @@ CREATE TABLE index_state (
   origin TEXT NOT NULL,      -- index (CREATE INDEX), unique (UNIQUE clause), primary key
   is_unique INTEGER NOT NULL,
   columns TEXT NOT NULL,     -- its terms, comma-separated and lower-cased
-  condition TEXT NOT NULL    -- the predicate of a partial index
+  condition TEXT NOT NULL,   -- the predicate of a partial index
+  terms TEXT NOT NULL        -- its terms as SQL, with their collations: `"a", "b" COLLATE NOCASE`
 );
 CREATE INDEX index_state_tbl ON index_state (tbl, name);
 
@@ -205,7 +207,9 @@ CREATE TABLE foreign_key_state (
   ref_tbl TEXT NOT NULL COLLATE NOCASE, -- the parent
   ref_columns TEXT NOT NULL COLLATE NOCASE, -- the parent's columns, its primary key where none are written
   on_delete TEXT NOT NULL,   -- NO ACTION, RESTRICT, CASCADE, SET NULL, SET DEFAULT
-  on_update TEXT NOT NULL
+  on_update TEXT NOT NULL,
+  terms TEXT NOT NULL,       -- the child's columns as SQL: `"a", "b"`
+  ref_terms TEXT NOT NULL    -- the parent's columns as SQL
 );
 CREATE INDEX foreign_key_state_tbl ON foreign_key_state (tbl);
 
@@ -276,7 +280,7 @@ CREATE TABLE observation (
 -- The same observation on one or more samples, grouped by fingerprint.
 CREATE TABLE failure (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, rows-lost, became-null, renumbered, undecodable, launch-query, invariant, second-launch
+  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, became-null, renumbered, undecodable, launch-query, invariant, second-launch
   statement INTEGER,         -- the guilty statement.id, where one can be named
   path TEXT NOT NULL,        -- the guilty file: a migration or a launch file
   line INTEGER NOT NULL,

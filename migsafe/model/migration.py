@@ -131,7 +131,8 @@ class Operation:
     attached file, the text that could not be read; `conflict` IGNORE, REPLACE, ... of an INSERT or
     UPDATE, "UPSERT" for ON CONFLICT; `sources` the tables an INSERT .. SELECT, UPDATE .. FROM or
     CREATE TABLE .. AS reads in its outer FROM; `narrowing` what can drop source rows on the
-    way: where, join, distinct, group, limit (tuple of those words).
+    way: where, join, distinct, group, limit (tuple of those words); `query` the source text of the
+    SELECT or VALUES that gives an INSERT's rows.
     """
 
     kind: Kind
@@ -150,6 +151,7 @@ class Operation:
     assignments: tuple[Assignment, ...] = ()
     sources: tuple[str, ...] = ()
     narrowing: tuple[str, ...] = ()
+    query: str = ""
     references: tuple[Reference, ...] = ()
     line: int = 0
 

@@ -131,7 +131,9 @@ def in_focus(facts: sqlite3.Connection, row: Row) -> bool:
     return bool(found and found[0])
 
 
-def probes(ruleset: tuple[Rule, ...], facts: sqlite3.Connection, history: History) -> tuple[Probe, ...]:
+def probes(
+    ruleset: tuple[Rule, ...], facts: sqlite3.Connection, history: History
+) -> tuple[Probe, ...]:
     """The questions of all data rules, for replay to ask at their moments."""
     return tuple(
         Probe(rule.id, c.number, rule.when, query(rule, c.row), c.place)

@@ -94,8 +94,7 @@ def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool]:
     column = str(draft.row.get("col") or "")
     seen = observed.failure.observation
     about = bool(column) and (
-        seen.error.lower().endswith("." + column.lower())
-        or seen.column.lower() == column.lower()
+        seen.error.lower().endswith("." + column.lower()) or seen.column.lower() == column.lower()
     )
     return draft.decided, about
 

@@ -99,7 +99,7 @@ class _Judge:
             hit = {path: a for path, a in answers.items() if a.rows}
             if hit:
                 yield self._decided(candidate, hit)
-            elif rule.undecided is not None:
+            elif rule.undecided is not None and candidate.row.get("undecided") != 0:
                 yield self._undecided(candidate, rule.undecided, asked=bool(answers))
 
     def _answers(self, candidate: Candidate) -> dict[str, ProbeResult]:
@@ -139,14 +139,10 @@ class _Judge:
             else "whether it fails depends on the data"
         )
         text = ask.fill(rule.undecided_message or rule.title, row, rule)
-        return Draft(
-            rule, row, candidate.place, severity, f"{text}: {reason}", Stage.ANALYSE
-        )
+        return Draft(rule, row, candidate.place, severity, f"{text}: {reason}", Stage.ANALYSE)
 
 
 def _severity(rule: Rule, row: Row) -> Severity:
     """The rule's severity, unless the row has its own in a column `severity`."""
     text = row.get("severity")
     return Severity.parse(text) if isinstance(text, str) else rule.severity
-
-
