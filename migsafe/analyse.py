@@ -78,9 +78,7 @@ def _read(migration: Migration, dialect: Dialect) -> Migration:
 def _read_statement(statement: Statement, dialect: Dialect) -> Statement:
     if statement.operations is not None:
         return statement
-    return replace(
-        statement, operations=operations(statement.sql, dialect, statement.span.line)
-    )
+    return replace(statement, operations=operations(statement.sql, dialect, statement.span.line))
 
 
 def analyse(
@@ -103,9 +101,7 @@ def analyse(
     return Evidence(history, steps, frozenset(focus), dict(settings))
 
 
-def _steps(
-    history: History, runner: Runner, bases: Mapping[str | None, Schema]
-) -> Iterator[Step]:
+def _steps(history: History, runner: Runner, bases: Mapping[str | None, Schema]) -> Iterator[Step]:
     schema = bases.get(None, Schema())
     session = _Session(runner.foreign_keys)
     number = 0
@@ -177,7 +173,7 @@ class _Rehearsal:
     def run(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         if not steps or not steps[0].before.complete or steps[0].before.tables:
             return steps
-        with closing(engine.clone(b"")) as database:
+        with closing(engine.clone(engine.empty())) as database:
             for at, step in enumerate(steps):
                 message = self._try(database, step)
                 if message is None:
@@ -187,7 +183,7 @@ class _Rehearsal:
         return steps
 
     def _try(self, database: sqlite3.Connection, step: Step) -> str | None:
-        """"" for a statement that ran, its error, or None where the rehearsal must end."""
+        """ "" for a statement that ran, its error, or None where the rehearsal must end."""
         if any(engine.outside(o) for o in step.statement.operations or ()):
             return None
         try:

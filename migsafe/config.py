@@ -210,9 +210,7 @@ def _check(section: str, table: object, path: Path) -> None:
     for key, value in table.items():
         name = f"{section}.{key}" if section else key
         if key not in known:
-            raise ConfigError(
-                f"unknown key {name}", place=str(path), hint=_suggestion(key, known)
-            )
+            raise ConfigError(f"unknown key {name}", place=str(path), hint=_suggestion(key, known))
         _check_value(name, value, known[key], path)
 
 

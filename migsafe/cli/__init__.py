@@ -80,7 +80,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.COULD_NOT_CHECK
-    except Exception as error:  # noqa: BLE001 - the last stand before the user
+    except Exception as error:  # the last stand before the user
         _own_error(error)
         return ExitCode.INTERNAL
 

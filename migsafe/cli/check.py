@@ -91,12 +91,20 @@ class _Material:
     current: int = 0  # samples that are at the head already
 
 
-def check(project: Project, fail_on: Severity, jobs: int | None = None) -> Report:
-    """Judge one project by everything: its text, its old data, its launch."""
+def check(
+    project: Project,
+    fail_on: Severity,
+    jobs: int | None = None,
+    ruleset: tuple[Rule, ...] | None = None,
+) -> Report:
+    """Judge one project by everything: its text, its old data, its launch.
+
+    `ruleset` None: the rules that ship and the project's own.
+    """
     _require_sqlite(project.history)
     project = replace(project, history=read(project.history))
     material = _material(project)
-    ruleset = project.rules()
+    ruleset = project.rules() if ruleset is None else ruleset
     evidence = _analysed(project, material)
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
@@ -218,9 +226,7 @@ def _report(
     material, plan, seconds = ran
     result = run(ruleset, evidence)
     errors = [NotRun(e.place or "a sample", _sentence(e)) for e in material.errors]
-    broken = [
-        NotRun(f"replay of {o.sample}", note) for o in evidence.outcomes for note in o.notes
-    ]
+    broken = [NotRun(f"replay of {o.sample}", note) for o in evidence.outcomes for note in o.notes]
     not_run = (*errors, *broken, *_missing(project, material, plan), *result.not_run)
     return Report(
         command="check",
@@ -243,7 +249,8 @@ def _sentence(error: MigsafeError) -> str:
 def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotRun]:
     if material.empty:
         yield NotRun(
-            "replay on old data", 'no samples: put old databases in a folder, [samples] path = "..."'
+            "replay on old data",
+            'no samples: put old databases in a folder, [samples] path = "..."',
         )
     if not plan.launch.queries:
         yield NotRun("launch queries", "none configured: [launch] queries")

@@ -94,9 +94,7 @@ def _require_selects(invariants: tuple[Statement, ...], project: Project) -> Non
             )
 
 
-def _require_readable(
-    statements: tuple[Statement, ...], schema: tuple[Statement, ...]
-) -> None:
+def _require_readable(statements: tuple[Statement, ...], schema: tuple[Statement, ...]) -> None:
     """A query that no database could answer is a mistake in the file, not a finding."""
     with closing(engine.clone(engine.empty())) as database:
         _execute(database, schema)

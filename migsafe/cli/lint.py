@@ -17,7 +17,7 @@ from migsafe.errors import UsageError
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
 from migsafe.model.report import Conclusion, Report
-from migsafe.model.rule import Severity
+from migsafe.model.rule import Rule, Severity
 from migsafe.rules.run import run
 
 
@@ -72,11 +72,19 @@ def _stdin(files: tuple[str, ...], name: str | None) -> Standard | None:
         raise UsageError("standard input is not UTF-8 text") from error
 
 
-def lint(project: Project, files: tuple[str, ...], fail_on: Severity) -> Report:
-    """Judge one project's migrations by what can be known without data."""
+def lint(
+    project: Project,
+    files: tuple[str, ...],
+    fail_on: Severity,
+    ruleset: tuple[Rule, ...] | None = None,
+) -> Report:
+    """Judge one project's migrations by what can be known without data.
+
+    `ruleset` None: the rules that ship and the project's own.
+    """
     chosen, others = focus(project, files)
     evidence = analyse(project.history, chosen, project.runner, project.settings())
-    result = run(project.rules(), evidence)
+    result = run(project.rules() if ruleset is None else ruleset, evidence)
     in_focus = [s for s in evidence.steps if s.revision in chosen]
     return Report(
         command="lint",
@@ -91,7 +99,9 @@ def lint(project: Project, files: tuple[str, ...], fail_on: Severity) -> Report:
     )
 
 
-def conclude(findings: tuple[Finding, ...], fail_on: Severity, *, checked: bool = True) -> Conclusion:
+def conclude(
+    findings: tuple[Finding, ...], fail_on: Severity, *, checked: bool = True
+) -> Conclusion:
     """unsafe where a finding reaches `fail_on`, unchecked where something could not run."""
     if any(f.severity >= fail_on and not f.suppressed for f in findings):
         return Conclusion.UNSAFE

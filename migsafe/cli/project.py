@@ -96,10 +96,11 @@ def open_all(request: Request) -> tuple[Project, ...]:
         settings = replace(settings, dialect=Dialect(request.dialect))
     if settings.engine.oldest:
         version_number(settings.engine.oldest)
-    return tuple(_open(settings, m, request) for m in settings.migrations)
+    return tuple(open_project(settings, m, request) for m in settings.migrations)
 
 
-def _open(settings: Config, migrations: Migrations, request: Request) -> Project:
+def open_project(settings: Config, migrations: Migrations, request: Request) -> Project:
+    """One Project for one set of migrations; raises as `open_all` does."""
     root = settings.root
     framework, path = _found(root, migrations, request.stdin)
     options = adapters.Options(

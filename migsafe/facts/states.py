@@ -142,7 +142,7 @@ def _table_rows(schema: Schema, key: str, table: object) -> Rows:
         columns = _joined(unique.columns)
         terms = _terms(table, unique.columns)
         row = (table.name, unique.name, "unique", True, columns, "", terms)
-        rows["index_state", key, "unique", columns] = row
+        rows["index_state", key, "unique", columns.lower()] = row
     if table.primary_key:
         columns, terms = _joined(table.primary_key), _terms(table, table.primary_key)
         row = (table.name, "", "primary key", True, columns, "", terms)
@@ -231,7 +231,7 @@ def _dependencies(what: str, key: str, name: str, mentions: tuple[str, ...]) -> 
 
 
 def _joined(names: Iterable[str]) -> str:
-    return ", ".join(fold_name(name) for name in names)
+    return ", ".join(names)
 
 
 def migration_changes(steps: tuple[Step, ...], numbers: dict[str, int]) -> Iterator[Row]:

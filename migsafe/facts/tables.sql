@@ -192,7 +192,7 @@ CREATE TABLE index_state (
   until INTEGER,
   origin TEXT NOT NULL,      -- index (CREATE INDEX), unique (UNIQUE clause), primary key
   is_unique INTEGER NOT NULL,
-  columns TEXT NOT NULL,     -- its terms, comma-separated and lower-cased
+  columns TEXT NOT NULL COLLATE NOCASE, -- its terms, comma-separated
   condition TEXT NOT NULL,   -- the predicate of a partial index
   terms TEXT NOT NULL        -- its terms as SQL, with their collations: `"a", "b" COLLATE NOCASE`
 );
@@ -203,7 +203,7 @@ CREATE TABLE foreign_key_state (
   tbl TEXT NOT NULL COLLATE NOCASE, -- the child
   since INTEGER NOT NULL,
   until INTEGER,
-  columns TEXT NOT NULL COLLATE NOCASE, -- the child's columns, comma-separated and lower-cased
+  columns TEXT NOT NULL COLLATE NOCASE, -- the child's columns, comma-separated
   ref_tbl TEXT NOT NULL COLLATE NOCASE, -- the parent
   ref_columns TEXT NOT NULL COLLATE NOCASE, -- the parent's columns, its primary key where none are written
   on_delete TEXT NOT NULL,   -- NO ACTION, RESTRICT, CASCADE, SET NULL, SET DEFAULT

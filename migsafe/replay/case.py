@@ -121,9 +121,7 @@ def _sentence(error: MigsafeError) -> str:
     return f"{error.message}{hint}"
 
 
-def _scenarios(
-    plan: Plan, sample: Sample, pending: tuple[Migration, ...]
-) -> Iterator[Outcome]:
+def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Iterator[Outcome]:
     prober = _Prober(plan.probes)
     if any(p.when is When.BEFORE for p in plan.probes):
         with closing(engine.clone(sample.data)) as old:
@@ -212,9 +210,7 @@ def _step_by_step(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) ->
     return None
 
 
-def _program_steps(
-    plan: Plan, sample: Sample, pending: tuple[Migration, ...]
-) -> Raised | None:
+def _program_steps(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Raised | None:
     with TemporaryDirectory(prefix="migsafe-") as folder:
         path = Path(folder) / "sample.db"
         engine.write_clone(sample.data, path)
@@ -237,7 +233,9 @@ def _second_launch(plan: Plan, sample: Sample, data: bytes) -> tuple[Observation
         attempt = run_sql(plan, database, again) if again else Attempt(None)
     if attempt.raised is None:
         return ()
-    detail = f"user_version is still {version} after the migration, so the next launch runs it again"
+    detail = (
+        f"user_version is still {version} after the migration, so the next launch runs it again"
+    )
     return (
         Observation(
             "second-launch", attempt.raised.place, error=attempt.raised.message, detail=detail
@@ -248,9 +246,7 @@ def _second_launch(plan: Plan, sample: Sample, data: bytes) -> tuple[Observation
 def _still_pending(plan: Plan, version: int) -> tuple[Migration, ...]:
     """What a ladder by PRAGMA user_version runs at this number."""
     return tuple(
-        m
-        for m in plan.history.migrations
-        if m.revision.isdecimal() and int(m.revision) > version
+        m for m in plan.history.migrations if m.revision.isdecimal() and int(m.revision) > version
     )
 
 

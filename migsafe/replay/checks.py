@@ -26,9 +26,7 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def foreign_keys(
-    old: sqlite3.Connection, database: sqlite3.Connection
-) -> Iterator[Observation]:
+def foreign_keys(old: sqlite3.Connection, database: sqlite3.Connection) -> Iterator[Observation]:
     """New violations only: what the old data already had was never the migration's doing."""
     try:
         now = foreign_key_counts(database)
@@ -45,9 +43,7 @@ def foreign_keys(
         fresh = count - before[table, parent]
         if fresh > 0:
             total = _count(database, table)
-            yield Observation(
-                "foreign-keys", table=table, name=parent, affected=fresh, total=total
-            )
+            yield Observation("foreign-keys", table=table, name=parent, affected=fresh, total=total)
 
 
 def integrity(old: sqlite3.Connection, database: sqlite3.Connection) -> Iterator[Observation]:
@@ -69,9 +65,7 @@ def _integrity(database: sqlite3.Connection) -> Counter[str]:
     return Counter(row for row in rows if row != "ok")
 
 
-def rows(
-    database: sqlite3.Connection, before: Schema, after: Schema
-) -> Iterator[Observation]:
+def rows(database: sqlite3.Connection, before: Schema, after: Schema) -> Iterator[Observation]:
     """Rows lost, values that became NULL, ids renumbered; needs the old data attached as `old`."""
     for key, table in sorted(before.tables.items()):
         new = after.tables.get(key)
@@ -133,14 +127,11 @@ def _became_null(database: sqlite3.Connection, old: Table, new: Table) -> Iterat
     if not names:
         return
     sums = ", ".join(
-        f"total(o.{quoted(n)} IS NOT NULL AND n.{quoted(n)} IS NULL),"
-        f" count(o.{quoted(n)})"
+        f"total(o.{quoted(n)} IS NOT NULL AND n.{quoted(n)} IS NULL), count(o.{quoted(n)})"
         for n in names
     )
     join = " AND ".join(f"n.{quoted(k)} = o.{quoted(k)}" for k in old.primary_key)
-    query = (
-        f"SELECT {sums} FROM old.{quoted(old.name)} o JOIN main.{quoted(new.name)} n ON {join}"
-    )
+    query = f"SELECT {sums} FROM old.{quoted(old.name)} o JOIN main.{quoted(new.name)} n ON {join}"
     row = database.execute(query).fetchone()
     for at, name in enumerate(names):
         gone, filled = int(row[2 * at]), int(row[2 * at + 1])
@@ -250,4 +241,3 @@ def _subject(change: Change) -> str:
     if not name:
         return f"of {change.table} ({change.before or change.after})"
     return f"{change.table}.{name}" if change.what == "column" else f"{name} of {change.table}"
-

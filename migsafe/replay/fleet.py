@@ -8,9 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 
-from migsafe.model.outcome import Failure, Observation, Outcome, Scenario, Verdict
-from migsafe.model.sample import Sample
 from migsafe.blast import blast
+from migsafe.model.outcome import Failure, Observation, Outcome, Place, Scenario, Verdict
+from migsafe.model.sample import Sample
 from migsafe.replay.case import replay
 from migsafe.replay.plan import Plan
 
@@ -18,7 +18,9 @@ LAUNCH = {"raised", "too-slow", "launch-query", "second-launch", "integrity"}
 """The kinds of observation after which the app does not start."""
 
 _CHUNK_BYTES = 4_000_000
-_WORTH_A_POOL = 8_000_000  # bytes of samples below which starting processes costs more than it saves
+_WORTH_A_POOL = (
+    8_000_000  # bytes of samples below which starting processes costs more than it saves
+)
 _plan: Plan | None = None
 
 Progress = Callable[[int, int], None]
@@ -110,7 +112,10 @@ def _alone(plan: Plan, sample: Sample) -> tuple[Outcome, ...]:
         try:
             return future.result()[0][1]
         except BrokenProcessPool:
-            seen = Observation("raised", error="the process that ran the migration died")
+            first = plan.history.pending(sample.revision)[0]
+            seen = Observation(
+                "raised", Place(first.path, 1), error="the process that ran the migration died"
+            )
             return (
                 Outcome(
                     sample.path,
@@ -135,9 +140,7 @@ def group(samples: Sequence[Sample], outcomes: Iterable[Outcome]) -> tuple[Failu
     return tuple(sorted(failures, key=lambda f: (not f.launch, -f.blast.share)))
 
 
-def _failure(
-    samples: Sequence[Sample], hits: list[tuple[Outcome, Observation]]
-) -> Failure:
+def _failure(samples: Sequence[Sample], hits: list[tuple[Outcome, Observation]]) -> Failure:
     paths = tuple(dict.fromkeys(outcome.sample for outcome, _ in hits))
     first = hits[0][1]
     return Failure(

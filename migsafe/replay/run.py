@@ -114,9 +114,7 @@ def run_sql(
             with engine.stop_after(database, plan.seconds):
                 raised = _run_migration(plan, database, migration, (before, after), ignored)
         except engine.TooSlow:
-            raised = Raised(
-                f"not done after {plan.seconds:g} s", _file(migration), slow=True
-            )
+            raised = Raised(f"not done after {plan.seconds:g} s", _file(migration), slow=True)
         if raised is not None:
             if database.in_transaction:
                 database.execute("ROLLBACK")

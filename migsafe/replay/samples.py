@@ -125,9 +125,7 @@ def _sample(
     return Sample(name, revision, data, digest, listed.weight, tracked)
 
 
-def _resolve(
-    history: History, revision_of: RevisionOf, version: object, name: str
-) -> str | None:
+def _resolve(history: History, revision_of: RevisionOf, version: object, name: str) -> str | None:
     if version in {BASE, None, ""}:
         return None
     revision = revision_of(history, version)

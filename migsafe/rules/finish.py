@@ -45,7 +45,15 @@ def finish(
 
 def _order(finding: Finding) -> tuple[object, ...]:
     share = finding.blast.share if finding.blast else 0.0
-    return (-finding.severity, -share, finding.path, finding.line, finding.rule)
+    in_migration = bool(finding.revision)
+    return (
+        -finding.severity,
+        not in_migration,  # the cause before what it leads to
+        -share,
+        finding.path,
+        finding.line,
+        finding.rule,
+    )
 
 
 # -- one failure, one finding ---------------------------------------------------------------------
@@ -60,7 +68,22 @@ def _joined(drafts: list[Draft]) -> list[Draft]:
             result.append(observed)
         else:
             result[at] = _merged(result[at], observed)
-    return _without_repeats(result)
+    return _without_repeats(_gathered(result))
+
+
+def _gathered(drafts: list[Draft]) -> list[Draft]:
+    """What a rule says of one statement is one finding, once a failure there is proven."""
+    proven = {(d.rule.id, d.place): at for at, d in enumerate(drafts) if d.failure is not None}
+    result: list[Draft | None] = list(drafts)
+    for at, draft in enumerate(drafts):
+        first = proven.get((draft.rule.id, draft.place))
+        if first is None or draft.failure is not None or not draft.decided:
+            continue
+        main = result[first]
+        assert main is not None
+        result[first] = replace(main, detail=(*main.detail, draft.message))
+        result[at] = None
+    return [d for d in result if d is not None]
 
 
 def _explaining(drafts: list[Draft], observed: Draft) -> int | None:
@@ -75,11 +98,13 @@ def _explaining(drafts: list[Draft], observed: Draft) -> int | None:
 def _explains(draft: Draft, observed: Draft) -> bool:
     assert observed.failure is not None
     seen = observed.failure.observation
+    if seen.deliberate:
+        return False
     if not any(e == seen.kind or (seen.error and e in seen.error) for e in draft.rule.explains):
         return False
-    if draft.row.get("statement") is not None:
-        if draft.row.get("statement") == observed.row.get("statement"):
-            return True
+    statement = draft.row.get("statement")
+    if statement is not None and statement == observed.row.get("statement"):
+        return True
     return seen.kind != "raised" and _names(draft, seen.table)
 
 
@@ -190,7 +215,7 @@ def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
 
 def _suppressed(finding: Finding, suppressions: tuple[Suppression, ...]) -> Finding:
     for s in suppressions:
-        if (s.rule, s.path) == (finding.rule, finding.path):
-            if s.lines[0] <= finding.line <= s.lines[1]:
-                return replace(finding, suppressed=s)
+        same = (s.rule, s.path) == (finding.rule, finding.path)
+        if same and s.lines[0] <= finding.line <= s.lines[1]:
+            return replace(finding, suppressed=s)
     return finding

@@ -14,6 +14,8 @@ from migsafe.model.migration import Dialect
 from migsafe.model.rule import Confidence, Incident, Needs, Rule, Severity, When, Why
 
 FILE = "rule.toml"
+PACKAGED = "_rules"
+"""The folder of the rules within an installed package."""
 _REQUIRED = ("id", "title", "severity", "category", "message", "remedy", "needs")
 _OPTIONAL = (
     "confidence",
@@ -34,7 +36,7 @@ _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 def shipped() -> Path:
     """The folder of the rules that come with migsafe, installed or in a checkout."""
     package = Path(__file__).resolve().parent.parent
-    installed = package / "_rules"
+    installed = package / PACKAGED
     return installed if installed.is_dir() else package.parent / "rules"
 
 

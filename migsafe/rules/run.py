@@ -76,15 +76,17 @@ class _Judge:
             failure = self._failure(row)
             if failure is None and not ask.in_focus(self.facts, row):
                 continue
+            message = ask.fill(rule.message, row, rule)
             yield Draft(
                 rule,
                 row,
                 ask.place(self.facts, rule, row),
                 _severity(rule, row),
-                ask.fill(rule.message, row, rule),
+                message,
                 Stage.REPLAY if failure else Stage.ANALYSE,
                 failure=failure,
                 blast=failure.blast if failure else None,
+                detail=_said(failure, message),
             )
 
     def _failure(self, row: Row) -> Failure | None:
@@ -140,6 +142,12 @@ class _Judge:
         )
         text = ask.fill(rule.undecided_message or rule.title, row, rule)
         return Draft(rule, row, candidate.place, severity, f"{text}: {reason}", Stage.ANALYSE)
+
+
+def _said(failure: Failure | None, message: str) -> tuple[str, ...]:
+    """What the replay says beside the message."""
+    text = failure.observation.detail if failure else ""
+    return (text,) if text and text not in message else ()
 
 
 def _severity(rule: Rule, row: Row) -> Severity:

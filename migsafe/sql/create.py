@@ -1,30 +1,17 @@
-"""Read CREATE statements of SQLite into the values of the schema (lang_createtable.html ff.)."""
+"""Read the definitions of tables and columns (SQLite: lang_createtable.html)."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from migsafe.model.schema import (
-    Check,
-    Column,
-    ForeignKey,
-    Index,
-    IndexColumn,
-    Table,
-    Trigger,
-    Unique,
-    View,
-    fold_name,
-)
-from migsafe.sql.reader import Reader, Unread, mentions, normalised, number_end
-from migsafe.sql.tokens import QUOTED, STRING, WORD, Token, joined
+from migsafe.model.schema import Check, Column, ForeignKey, Table, Unique, fold_name
+from migsafe.sql.reader import Reader, UnreadError, normalised
+from migsafe.sql.tokens import BLOB, NAMES, NUMBER, RESERVED, STRING, WORD, Token
 
-_COLUMN_CLAUSES = {
-    "CONSTRAINT", "PRIMARY", "NOT", "NULL", "UNIQUE", "CHECK", "DEFAULT", "COLLATE",
-    "REFERENCES", "GENERATED", "AS", "ON",
-}  # fmt: skip
 _TABLE_CLAUSES = {"CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN"}
+_LITERALS = {NUMBER, STRING, BLOB}
 
 
 @dataclass(slots=True)
@@ -38,6 +25,10 @@ class _Draft:
     primary_key: tuple[str, ...] = ()
     autoincrement: bool = False
     constraint: str = ""  # the name given by CONSTRAINT, until it is used
+
+    def alter(self, **changes: Any) -> None:
+        """Change the column that is being read."""
+        self.columns[-1] = replace(self.columns[-1], **changes)
 
     def named(self) -> str:
         name, self.constraint = self.constraint, ""
@@ -120,26 +111,35 @@ def column(reader: Reader, draft: _Draft) -> None:
 
 def _type(reader: Reader) -> str:
     start = reader.at
-    while reader and reader.peek() not in _COLUMN_CLAUSES | {",", ")"}:
-        token = reader.tokens[reader.at]
-        if token.text == "(":
-            reader.group()
-            break
-        if token.kind not in {WORD, QUOTED, STRING}:
-            break
+    while reader and _in_type(reader):
         reader.at += 1
-    return " ".join(reader.source(reader.tokens[start : reader.at]).split())
+    if reader.at > start and reader.peek() == "(":
+        reader.group()
+    return _words(reader, reader.tokens[start : reader.at])
 
 
-def _last(draft: _Draft, **changes: object) -> None:
-    draft.columns[-1] = replace(draft.columns[-1], **changes)  # type: ignore[arg-type]
+def _in_type(reader: Reader) -> bool:
+    token = reader.tokens[reader.at]
+    if reader.ahead("GENERATED", "ALWAYS"):
+        return False
+    return token.kind in NAMES and token.upper not in RESERVED
+
+
+def _words(reader: Reader, tokens: Sequence[Token]) -> str:
+    """The source of these tokens, with one space for each gap, whatever stood in it."""
+    text = ""
+    end = tokens[0].start if tokens else 0
+    for token in tokens:
+        text += " " * (token.start > end) + token.text
+        end = token.end
+    return text
 
 
 def _column_constraint(reader: Reader, draft: _Draft, name: str) -> None:
     word = reader.peek()
     read = _COLUMN_READERS.get(word)
     if read is None:
-        raise Unread(f"{reader.next().text} is not expected in a column")
+        raise UnreadError(f"{reader.next().text} is not expected in a column")
     reader.at += 1
     read(reader, draft, name)
 
@@ -157,14 +157,13 @@ def _primary_key(reader: Reader, draft: _Draft, name: str) -> None:
     draft.named()
 
 
-def _not_null(reader: Reader, draft: _Draft, _: str) -> None:
-    if reader.peek() == "DEFERRABLE":  # a foreign key's NOT DEFERRABLE
-        reader.at -= 1
-        _deferred(reader)
+def _not_null(reader: Reader, draft: _Draft, name: str) -> None:
+    if reader.peek() == "DEFERRABLE":
+        _defer(reader, draft, name)
         return
     reader.expect("NULL")
     _conflict(reader)
-    _last(draft, not_null=True)
+    draft.alter(not_null=True)
     draft.named()
 
 
@@ -188,18 +187,36 @@ def _default(reader: Reader, draft: _Draft, _: str) -> None:
     if reader.peek() == "(":
         reader.group()
     else:
-        reader.at = number_end(reader.tokens, start) if reader else start
-    _last(draft, default=reader.source(reader.tokens[start : reader.at]))
+        _term(reader, signed=bool(reader.accept_any("+", "-")))
+    draft.alter(default=reader.source(reader.tokens[start : reader.at]))
     draft.named()
+
+
+def _term(reader: Reader, *, signed: bool) -> None:
+    """One value: a literal, CURRENT_TIMESTAMP and the like, or (unsigned) a name."""
+    token = reader.next()
+    reserved = token.upper in RESERVED and token.upper != "NULL"
+    if token.kind not in _LITERALS and (reserved or token.kind not in NAMES):
+        raise UnreadError(f"a value expected after DEFAULT, {token.text} found")
+    if signed and token.kind not in _LITERALS | {WORD}:
+        raise UnreadError(f"a number expected after DEFAULT, {token.text} found")
 
 
 def _collate(reader: Reader, draft: _Draft, _: str) -> None:
     name = reader.name().upper()
-    _last(draft, collation="" if name == "BINARY" else name)
+    draft.alter(collation="" if name == "BINARY" else name)
 
 
 def _references(reader: Reader, draft: _Draft, name: str) -> None:
     draft.foreign_keys.append(_foreign_key(reader, (name,), draft.named()))
+
+
+def _defer(reader: Reader, draft: _Draft, _: str) -> None:
+    """[NOT] DEFERRABLE apart from its REFERENCES: about the table's latest foreign key."""
+    reader.at -= 1
+    deferred = _deferred(reader)
+    if draft.foreign_keys:
+        draft.foreign_keys[-1] = replace(draft.foreign_keys[-1], deferred=deferred)
 
 
 def _generated(reader: Reader, draft: _Draft, name: str) -> None:
@@ -211,7 +228,7 @@ def _generated(reader: Reader, draft: _Draft, name: str) -> None:
 def _generated_as(reader: Reader, draft: _Draft, _: str) -> None:
     expression = normalised(reader.group())
     stored = reader.accept_any("STORED", "VIRTUAL") == "STORED"
-    _last(draft, generated=expression, stored=stored)
+    draft.alter(generated=expression, stored=stored)
     draft.named()
 
 
@@ -225,50 +242,67 @@ _COLUMN_READERS: dict[str, Callable[[Reader, _Draft, str], None]] = {
     "DEFAULT": _default,
     "COLLATE": _collate,
     "REFERENCES": _references,
+    "DEFERRABLE": _defer,
     "GENERATED": _generated,
     "AS": _generated_as,
 }
 
 
+_CONFLICTS = ("ROLLBACK", "ABORT", "FAIL", "IGNORE", "REPLACE")
+
+
 def _conflict(reader: Reader) -> None:
-    if reader.accept("ON", "CONFLICT"):
-        reader.next()
+    if reader.accept("ON", "CONFLICT") and not reader.accept_any(*_CONFLICTS):
+        raise UnreadError("what to do ON CONFLICT expected")
 
 
 def _table_constraints(reader: Reader, draft: _Draft) -> None:
     # SQLite lets table constraints follow each other without commas.
     while reader.peek() in _TABLE_CLAUSES:
-        name = reader.name() if reader.accept("CONSTRAINT") else ""
-        _table_constraint(reader, draft, name)
+        read = _TABLE_READERS[reader.next().upper]
+        read(reader, draft, "")
+    if reader.peek() in {",", ")"}:
+        draft.named()
 
 
-def _table_constraint(reader: Reader, draft: _Draft, name: str) -> None:
-    if reader.accept("PRIMARY", "KEY"):
-        terms = _key_terms(reader)
-        draft.primary_key = tuple(n for n, _ in terms)
-        draft.autoincrement = draft.autoincrement or any(auto for _, auto in terms)
-        _conflict(reader)
-    elif reader.accept("UNIQUE"):
-        draft.uniques.append(Unique(tuple(n for n, _ in _key_terms(reader)), name))
-        _conflict(reader)
-    elif reader.accept("CHECK"):
-        draft.checks.append(Check(normalised(reader.group()), name))
-        _conflict(reader)
-    elif reader.accept("FOREIGN", "KEY"):
-        columns = reader.names()
-        reader.expect("REFERENCES")
-        draft.foreign_keys.append(_foreign_key(reader, columns, name))
-    elif reader.peek() not in {",", ")"}:
-        raise Unread("a table constraint expected")
+def _table_primary_key(reader: Reader, draft: _Draft, _: str) -> None:
+    reader.expect("KEY")
+    terms = reader.terms()
+    draft.primary_key = tuple(_key_column(t) for t in terms)
+    last = terms[-1][-1].upper if terms and terms[-1] else ""
+    draft.autoincrement = draft.autoincrement or last == "AUTOINCREMENT"
+    _conflict(reader)
+    draft.named()
 
 
-def _key_terms(reader: Reader) -> list[tuple[str, bool]]:
-    """The columns of a key, and whether AUTOINCREMENT stands beside one."""
-    return [
-        (term[0].name, any(t.upper == "AUTOINCREMENT" for t in term))
-        for term in reader.terms()
-        if term
-    ]
+def _table_unique(reader: Reader, draft: _Draft, _: str) -> None:
+    columns = tuple(_key_column(t) for t in reader.terms())
+    _conflict(reader)
+    draft.uniques.append(Unique(columns, draft.named()))
+
+
+def _table_foreign_key(reader: Reader, draft: _Draft, _: str) -> None:
+    reader.expect("KEY")
+    columns = reader.names()
+    reader.expect("REFERENCES")
+    draft.foreign_keys.append(_foreign_key(reader, columns, draft.named()))
+
+
+_TABLE_READERS: dict[str, Callable[[Reader, _Draft, str], None]] = {
+    "CONSTRAINT": _constraint_name,
+    "PRIMARY": _table_primary_key,
+    "UNIQUE": _table_unique,
+    "CHECK": _check,
+    "FOREIGN": _table_foreign_key,
+}
+
+
+def _key_column(term: Sequence[Token]) -> str:
+    """The column of one term of a key; what follows it (COLLATE, DESC) the schema leaves out."""
+    bare = [t for t in term if t.text not in {"(", ")"}]
+    if not bare or bare[0].kind not in NAMES or bare[0].upper in RESERVED:
+        raise UnreadError("a column of a key expected")
+    return bare[0].name
 
 
 def _foreign_key(reader: Reader, columns: tuple[str, ...], name: str) -> ForeignKey:
@@ -277,24 +311,21 @@ def _foreign_key(reader: Reader, columns: tuple[str, ...], name: str) -> Foreign
     actions = {"DELETE": "NO ACTION", "UPDATE": "NO ACTION"}
     while reader.peek() in {"ON", "MATCH"}:
         if reader.accept("MATCH"):
-            reader.next()
+            reader.name()
             continue
         reader.expect("ON")
-        event = reader.accept_any("DELETE", "UPDATE")
-        if not event:
-            raise Unread("ON DELETE or ON UPDATE expected")
-        actions[event] = _action(reader)
+        event = reader.accept_any("DELETE", "UPDATE", "INSERT")  # ON INSERT: read, without effect
+        action = reader.words(*_ACTIONS)
+        if not event or not action:
+            raise UnreadError("an action ON DELETE or ON UPDATE expected")
+        actions[event] = action
     deferred = _deferred(reader)
     return ForeignKey(
         columns, parent, ref_columns, actions["DELETE"], actions["UPDATE"], deferred, name
     )
 
 
-def _action(reader: Reader) -> str:
-    first = reader.next().upper
-    if first in {"SET", "NO"}:
-        return f"{first} {reader.next().upper}"
-    return first
+_ACTIONS = (("SET", "NULL"), ("SET", "DEFAULT"), ("CASCADE",), ("RESTRICT",), ("NO", "ACTION"))
 
 
 def _deferred(reader: Reader) -> bool:
@@ -307,68 +338,3 @@ def _deferred(reader: Reader) -> bool:
         return False
     timing = reader.accept_any("DEFERRED", "IMMEDIATE") if reader.accept("INITIALLY") else ""
     return enforced_late and timing == "DEFERRED"
-
-
-# -- indexes, triggers, views, virtual tables -------------------------------------------------------
-
-
-def index(reader: Reader, name: str, unique: bool) -> Index:
-    """The rest of CREATE INDEX, from ON on."""
-    reader.expect("ON")
-    table_name = reader.name()
-    terms = tuple(_term(t) for t in reader.terms())
-    where = normalised(reader.rest()) if reader.accept("WHERE") else ""
-    return Index(name, table_name, terms, unique, where)
-
-
-def _term(tokens: Sequence[Token]) -> IndexColumn:
-    end = len(tokens)
-    if end > 2 and tokens[end - 2].upper == "NULLS":
-        end -= 2
-    descending = end > 0 and tokens[end - 1].upper == "DESC"
-    if end > 0 and tokens[end - 1].upper in {"ASC", "DESC"}:
-        end -= 1
-    collation = ""
-    if end > 2 and tokens[end - 2].upper == "COLLATE":
-        collation = tokens[end - 1].name.upper()
-        end -= 2
-    kept = tokens[:end]
-    if not kept:
-        raise Unread("an indexed column expected")
-    if len(kept) == 1 and kept[0].kind in {WORD, QUOTED, STRING}:
-        return IndexColumn(kept[0].name, False, collation, descending)
-    return IndexColumn(normalised(kept), True, collation, descending)
-
-
-def trigger(reader: Reader, name: str) -> Trigger:
-    """The rest of CREATE TRIGGER, after its name."""
-    timing = reader.accept_any("BEFORE", "AFTER", "INSTEAD")
-    if timing == "INSTEAD":
-        reader.expect("OF")
-        timing = "INSTEAD OF"
-    event = joined(reader.until("ON"))
-    reader.expect("ON")
-    table_name = reader.name()
-    body = reader.rest()
-    if not any(t.upper == "BEGIN" for t in body) or body[-1].upper != "END":
-        raise Unread("a trigger's body runs from BEGIN to END")
-    return Trigger(name, table_name, timing, event.replace(" ,", ","), joined(body), mentions(body))
-
-
-def view(reader: Reader, name: str) -> View:
-    """The rest of CREATE VIEW, after its name."""
-    columns = reader.names() if reader.peek() == "(" else ()
-    reader.expect("AS")
-    select = reader.rest()
-    if not select:
-        raise Unread("a SELECT expected")
-    return View(name, joined(select), columns, mentions(select))
-
-
-def virtual(reader: Reader, name: str) -> Table:
-    """The rest of CREATE VIRTUAL TABLE, after its name. Its columns stay unknown."""
-    reader.expect("USING")
-    module = reader.name().lower()
-    if reader.peek() == "(":
-        reader.group()
-    return Table(name, virtual=module)

@@ -12,7 +12,7 @@ from dataclasses import replace
 from migsafe.model.migration import Assignment, Kind, Operation, Reference
 from migsafe.model.schema import Column, Table
 from migsafe.sql import query
-from migsafe.sql.reader import Reader, Unread, separated
+from migsafe.sql.reader import Reader, UnreadError, separated
 from migsafe.sql.tokens import Token
 
 _VERBS = {"INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "VALUES"}
@@ -26,8 +26,7 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     Where sqlglot cannot read its expressions, a second operation of kind UNREAD says so.
     """
     line = reader.line()
-    if reader.peek() == "WITH":
-        reader.until(*_VERBS)
+    prefix = reader.source(reader.until(*_VERBS)) if reader.peek() == "WITH" else ""
     verb = reader.peek()
     shape, problem = query.shape(reader.sql, reader.dialect)
     if verb in {"INSERT", "REPLACE"}:
@@ -39,7 +38,8 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     else:
         reader.rest()
         found = Operation(Kind.SELECT, sources=shape.sources, narrowing=shape.narrowing)
-    found = replace(found, line=line, references=_placed(reader, shape))
+    query_text = f"{prefix} {found.query}" if prefix and found.query else found.query
+    found = replace(found, line=line, query=query_text, references=_placed(reader, shape))
     if problem:
         return found, Operation(Kind.UNREAD, value=problem, line=line)
     return (found,)
@@ -50,10 +50,10 @@ def create_as(reader: Reader, name: str, temporary: bool, lenient: bool, line: i
     reader.expect("AS")
     body = reader.rest()
     if not body:
-        raise Unread("a SELECT expected")
+        raise UnreadError("a SELECT expected")
     shape, problem = query.shape(reader.sql, reader.dialect)
     if problem:
-        raise Unread(problem)
+        raise UnreadError(problem)
     texts = _select_list(body, reader)
     made = Table(
         name,
@@ -103,6 +103,7 @@ def _insert(reader: Reader, shape: query.Shape) -> Operation:
         assignments=_assigned(shape, columns, _texts(body, reader)),
         sources=shape.sources,
         narrowing=shape.narrowing,
+        query=reader.source(body) if shape.fills else "",
     )
 
 
@@ -210,7 +211,7 @@ def _pairs(term: Sequence[Token], reader: Reader) -> list[tuple[str, str]]:
     """(column, expression) of `a = 1`, and one for each column of `(a, b) = (...)`."""
     at = _outer(term, ("=", "=="), 0)
     if at is None or at + 1 > len(term):
-        raise Unread("column = expression expected")
+        raise UnreadError("column = expression expected")
     text = reader.source(term[at + 1 :])
     if term[0].text != "(":
         return [(term[at - 1].name, text)]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from migsafe.model.migration import Dialect, Kind, Operation
 from migsafe.model.schema import Index, Table, Trigger, View
-from migsafe.sql import create as definitions
-from migsafe.sql import tokens
-from migsafe.sql.reader import Reader, Unread, mentions
+from migsafe.sql import create as tables
+from migsafe.sql import objects, tokens
+from migsafe.sql.reader import Reader, UnreadError, mentions
+from migsafe.sql.tokens import Token
 
 Read = Callable[[Reader], tuple[Operation, ...]]
 
@@ -34,10 +36,10 @@ def operations(sql: str, dialect: Dialect, first_line: int = 1) -> tuple[Operati
     read = _STATEMENTS.get(reader.peek())
     try:
         if read is None:
-            raise Unread(f"{_shown(reader)} does not start a statement that is known")
+            raise UnreadError(f"{_shown(reader)} does not start a statement that is known")
         found = read(reader)
         reader.end()
-    except Unread as error:
+    except UnreadError as error:
         return (Operation(Kind.UNREAD, value=str(error), line=first_line),)
     return found
 
@@ -55,71 +57,62 @@ def create(sql: str, dialect: Dialect = Dialect.SQLITE) -> Table | Index | Trigg
 # -- CREATE -----------------------------------------------------------------------------------
 
 
+_TEMPORARY = ("TEMP", "TEMPORARY")
+
+
 def _create(reader: Reader) -> tuple[Operation, ...]:
     reader.expect("CREATE")
-    temporary = bool(reader.accept_any("TEMP", "TEMPORARY"))
-    unique = reader.accept("UNIQUE")
-    virtual = reader.accept("VIRTUAL")
-    what = reader.accept_any("TABLE", "INDEX", "TRIGGER", "VIEW")
-    if not what:
-        raise Unread(f"CREATE {reader.next().text} is not known")
+    temporary = bool(reader.accept_any(*_TEMPORARY))
+    kind = reader.words(("UNIQUE", "INDEX"), ("VIRTUAL", "TABLE"), *((w,) for w in _CREATORS))
+    read = _CREATORS.get(kind.split()[-1]) if kind else None
+    if read is None or (temporary and kind not in _MAYBE_TEMPORARY):
+        raise UnreadError(f"CREATE {reader.next().text} is not known")
     line = reader.line()
     lenient = reader.if_not_exists()
     schema, name = reader.qualified()
-    temporary = temporary or schema.lower() == "temp"
-    if what == "INDEX":
-        return (_create_index(reader, name, unique, lenient, line),)
-    if what == "TABLE":
-        return _create_table(reader, name, virtual, temporary, lenient, line)
-    made = (
-        definitions.trigger(reader, name) if what == "TRIGGER" else definitions.view(reader, name)
-    )
-    return (
-        Operation(
-            Kind.CREATE_TRIGGER if isinstance(made, Trigger) else Kind.CREATE_VIEW,
-            table=made.table if isinstance(made, Trigger) else "",
-            name=name,
-            definition=made,
-            if_not_exists=lenient,
-            temporary=temporary,
-            line=line,
-        ),
-    )
-
-
-def _create_index(reader: Reader, name: str, unique: bool, lenient: bool, line: int) -> Operation:
-    made = definitions.index(reader, name, unique)
-    return Operation(
-        Kind.CREATE_INDEX,
-        table=made.table,
+    common = Operation(
+        Kind.CREATE_TABLE,
         name=name,
-        definition=made,
         if_not_exists=lenient,
+        temporary=temporary or schema.lower() == "temp",
         line=line,
     )
+    return (read(reader, kind, common),)
 
 
-def _create_table(
-    reader: Reader, name: str, virtual: bool, temporary: bool, lenient: bool, line: int
-) -> tuple[Operation, ...]:
+def _create_index(reader: Reader, kind: str, common: Operation) -> Operation:
+    made = objects.index(reader, common.name, kind == "UNIQUE INDEX")
+    return replace(common, kind=Kind.CREATE_INDEX, table=made.table, definition=made)
+
+
+def _create_trigger(reader: Reader, _: str, common: Operation) -> Operation:
+    made = objects.trigger(reader, common.name)
+    return replace(common, kind=Kind.CREATE_TRIGGER, table=made.table, definition=made)
+
+
+def _create_view(reader: Reader, _: str, common: Operation) -> Operation:
+    made = objects.view(reader, common.name)
+    return replace(common, kind=Kind.CREATE_VIEW, definition=made)
+
+
+def _create_table(reader: Reader, kind: str, common: Operation) -> Operation:
+    named = replace(common, table=common.name, name="")
+    if kind == "VIRTUAL TABLE":
+        return replace(named, definition=objects.virtual(reader, common.name))
     if reader.ahead("AS"):
         from migsafe.sql import dml  # noqa: PLC0415 - sqlglot is imported only where rows move
 
-        return (dml.create_as(reader, name, temporary, lenient, line),)
-    if virtual:
-        made = definitions.virtual(reader, name)
-    else:
-        made = definitions.table(reader, name, temporary)
-    return (
-        Operation(
-            Kind.CREATE_TABLE,
-            table=name,
-            definition=made,
-            if_not_exists=lenient,
-            temporary=temporary,
-            line=line,
-        ),
-    )
+        return dml.create_as(reader, named)
+    return replace(named, definition=tables.table(reader, common.name, common.temporary))
+
+
+_CREATORS: dict[str, Callable[[Reader, str, Operation], Operation]] = {
+    "TABLE": _create_table,
+    "INDEX": _create_index,
+    "TRIGGER": _create_trigger,
+    "VIEW": _create_view,
+}
+_MAYBE_TEMPORARY = {"TABLE", "TRIGGER", "VIEW"}
 
 
 # -- ALTER and DROP ---------------------------------------------------------------------------
@@ -133,7 +126,7 @@ def _alter(reader: Reader) -> tuple[Operation, ...]:
         return (_rename(reader, table, line),)
     if reader.accept("ADD"):
         reader.accept("COLUMN")
-        made = definitions.added_column(reader, table)
+        made = tables.added_column(reader, table)
         name = made.columns[0].name
         return (Operation(Kind.ADD_COLUMN, table=table, column=name, definition=made, line=line),)
     reader.expect("DROP")
@@ -165,7 +158,7 @@ def _drop(reader: Reader) -> tuple[Operation, ...]:
     reader.expect("DROP")
     what = reader.accept_any(*_DROPS)
     if not what:
-        raise Unread(f"DROP {reader.next().text} is not known")
+        raise UnreadError(f"DROP {reader.next().text} is not known")
     line = reader.line()
     lenient = reader.if_exists()
     schema, name = reader.qualified()
@@ -189,30 +182,44 @@ def _pragma(reader: Reader) -> tuple[Operation, ...]:
     reader.expect("PRAGMA")
     line = reader.line()
     _, name = reader.qualified()
-    value = ""
+    value: Sequence[Token] = ()
     if reader.accept("="):
-        value = reader.source(reader.rest())
+        value = reader.rest()
     elif reader.peek() == "(":
-        value = reader.source(reader.group())
-    return (Operation(Kind.PRAGMA, name=name, value=value, line=line),)
+        value = reader.group()
+    return (Operation(Kind.PRAGMA, name=name, value=_value(reader, value), line=line),)
+
+
+def _value(reader: Reader, found: Sequence[Token]) -> str:
+    """One value without its quotes, anything longer as it is written."""
+    return found[0].name if len(found) == 1 else reader.source(found)
 
 
 def _begin(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
-    reader.rest()
+    reader.next()
+    reader.accept_any("DEFERRED", "IMMEDIATE", "EXCLUSIVE")
+    _transaction(reader)
     return (Operation(Kind.BEGIN, line=line),)
 
 
 def _commit(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
-    reader.rest()
+    reader.next()
+    _transaction(reader)
     return (Operation(Kind.COMMIT, line=line),)
+
+
+def _transaction(reader: Reader) -> None:
+    """Step over TRANSACTION and the name that SQLite allows after it, without effect."""
+    if reader.accept_any("TRANSACTION", "WORK") and reader and reader.peek() != "TO":
+        reader.name()
 
 
 def _rollback(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
     reader.expect("ROLLBACK")
-    reader.accept_any("TRANSACTION", "WORK")
+    _transaction(reader)
     name = ""
     if reader.accept("TO"):
         reader.accept("SAVEPOINT")
@@ -233,8 +240,10 @@ def _attach(reader: Reader) -> tuple[Operation, ...]:
     reader.accept("DATABASE")
     file = reader.until("AS")
     reader.expect("AS")
-    value = file[0].name if len(file) == 1 else reader.source(file)
-    return (Operation(Kind.ATTACH, name=reader.name(), value=value, line=line),)
+    name = reader.name()
+    if reader.accept("KEY"):
+        reader.rest()
+    return (Operation(Kind.ATTACH, name=name, value=_value(reader, file), line=line),)
 
 
 def _detach(reader: Reader) -> tuple[Operation, ...]:
@@ -248,7 +257,7 @@ def _vacuum(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
     reader.expect("VACUUM")
     name = reader.name() if reader and reader.peek() != "INTO" else ""
-    value = reader.source(reader.rest()) if reader.accept("INTO") else ""
+    value = _value(reader, reader.rest()) if reader.accept("INTO") else ""
     return (Operation(Kind.VACUUM, name=name, value=value, line=line),)
 
 

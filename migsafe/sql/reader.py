@@ -5,15 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from migsafe.model.migration import Dialect
-from migsafe.sql.tokens import NUMBER, QUOTED, STRING, WORD, Lines, Token, joined, tokenize
+from migsafe.sql.mentions import mentions
+from migsafe.sql.tokens import NAMES, RESERVED, Lines, Token, joined, stripped, tokenize
+
+__all__ = ["Reader", "UnreadError", "mentions", "normalised", "separated"]
 
 
-class Unread(Exception):
+class UnreadError(Exception):
     """The text is not a statement that the reader knows."""
 
 
 class Reader:
-    """Reads one statement from left to right. Methods raise Unread where the text is not as told."""
+    """Reads one statement from left to right.
+
+    Methods raise UnreadError where the text is not as told.
+    """
 
     def __init__(self, sql: str, dialect: Dialect, first_line: int = 1) -> None:
         self.sql = sql
@@ -62,12 +68,12 @@ class Reader:
         """Step over these words, which must come next."""
         if not self.accept(*words):
             found = self.tokens[self.at].text if self else "the end"
-            raise Unread(f"{' '.join(words)} expected, {found} found")
+            raise UnreadError(f"{' '.join(words)} expected, {found} found")
 
     def next(self) -> Token:
         """Step over one token and return it."""
         if not self:
-            raise Unread("the statement ends too early")
+            raise UnreadError("the statement ends too early")
         token = self.tokens[self.at]
         self.at += 1
         return token
@@ -75,9 +81,12 @@ class Reader:
     def name(self) -> str:
         """An identifier, without its quotes."""
         token = self.next()
-        if token.kind not in {WORD, QUOTED, STRING}:
-            raise Unread(f"a name expected, {token.text} found")
+        if token.kind not in NAMES or self._reserved(token):
+            raise UnreadError(f"a name expected, {token.text} found")
         return token.name
+
+    def _reserved(self, token: Token) -> bool:
+        return self.dialect is Dialect.SQLITE and token.upper in RESERVED
 
     def qualified(self) -> tuple[str, str]:
         """A name with the schema before it, "" for none: `temp.t` gives ("temp", "t")."""
@@ -136,11 +145,18 @@ class Reader:
     def end(self) -> None:
         """Nothing may be left."""
         if self:
-            raise Unread(f"{self.tokens[self.at].text} is not expected")
+            raise UnreadError(f"{self.tokens[self.at].text} is not expected")
 
     def source(self, tokens: Sequence[Token]) -> str:
         """The exact source of these neighbouring tokens."""
         return self.sql[tokens[0].start : tokens[-1].end] if tokens else ""
+
+    def words(self, *choices: tuple[str, ...]) -> str:
+        """Step over the first of these phrases that comes next, and return it; "" for none."""
+        for phrase in choices:
+            if self.accept(*phrase):
+                return " ".join(phrase)
+        return ""
 
 
 def separated(tokens: Sequence[Token]) -> list[Sequence[Token]]:
@@ -157,71 +173,6 @@ def separated(tokens: Sequence[Token]) -> list[Sequence[Token]]:
     return found
 
 
-def mentions(tokens: Sequence[Token]) -> tuple[str, ...]:
-    """The tables that a query or trigger body names, folded and sorted."""
-    found: set[str] = set()
-    listing: list[bool] = [False]  # per bracket: are we in a FROM list, where commas go on?
-    expected = False
-    for at, token in enumerate(tokens):
-        word = token.upper
-        if word == "(":
-            listing.append(expected)
-        elif word == ")":
-            listing = listing[:-1] or [False]
-            expected = False
-        elif word in {"FROM", "JOIN", "INTO", "UPDATE"}:
-            expected = not (word == "UPDATE" and _of_clause(tokens, at))
-            listing[-1] = word == "FROM"
-        elif word == ",":
-            expected = listing[-1]
-        elif word in _CLAUSES:
-            listing[-1] = expected = False
-        elif expected and word not in {"OR", "ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE"}:
-            expected = _named(tokens, at, found)
-    return tuple(sorted(found))
-
-
-_CLAUSES = {"WHERE", "SET", "VALUES", "SELECT", "ON", "GROUP", "ORDER", "HAVING", "LIMIT", "USING"}
-
-
-def _of_clause(tokens: Sequence[Token], at: int) -> bool:
-    """Is this UPDATE part of DO UPDATE or ON UPDATE, which name no table?"""
-    return at > 0 and tokens[at - 1].upper in {"DO", "ON"}
-
-
-def _named(tokens: Sequence[Token], at: int, found: set[str]) -> bool:
-    token = tokens[at]
-    if token.kind not in {WORD, QUOTED, STRING}:
-        return False
-    after = tokens[at + 1].text if at + 1 < len(tokens) else ""
-    if after == ".":
-        return True
-    before = tokens[at - 1].text if at else ""
-    if before == "." or after != "(":
-        found.add(token.name.lower())
-    return before != "." and after == "."
-
-
-def number_end(tokens: Sequence[Token], at: int) -> int:
-    """Where the number, with or without a sign, that starts at this token ends."""
-    signed = tokens[at].text in {"+", "-"}
-    end = at + 1 + signed
-    return end if end <= len(tokens) and tokens[end - 1].kind == NUMBER else at + 1
-
-
 def normalised(tokens: Sequence[Token]) -> str:
     """Tokens as normalised text, an outer pair of brackets taken away."""
-    while len(tokens) > 1 and _enclosed(tokens):
-        tokens = tokens[1:-1]
-    return joined(tokens)
-
-
-def _enclosed(tokens: Sequence[Token]) -> bool:
-    if tokens[0].text != "(" or tokens[-1].text != ")":
-        return False
-    depth = 0
-    for at, token in enumerate(tokens):
-        depth += (token.text == "(") - (token.text == ")")
-        if depth == 0:
-            return at == len(tokens) - 1
-    return False
+    return joined(stripped(tokens))

@@ -17,7 +17,7 @@ _LINE_COMMENT = {
 _BLOCK_COMMENT = r"/\*(?:[^*]|\*(?!/))*+(?:\*/)?"
 _EXECUTABLE = r"/\*!\d*|\*/"
 _STRINGS = {
-    Dialect.SQLITE: r"'[^']*+'?|\"[^\"]*+\"?|`[^`]*+`?|\[[^\]\n]*\]",
+    Dialect.SQLITE: r"'[^']*+'?|\"[^\"]*+\"?|`[^`]*+`?|\[[^\]]*+\]?",
     Dialect.POSTGRES: (
         r"\b[eE]'(?:[^'\\]|\\.)*+'?|'[^']*+'?|\"[^\"]*+\"?"
         r"|\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
@@ -26,7 +26,6 @@ _STRINGS = {
 }
 _BODY_WORDS = r"\b(?:BEGIN|CASE|END)\b"
 _COMPOUND = {
-    Dialect.SQLITE: re.compile(r"CREATE\s+(?:TEMP\w*\s+)?TRIGGER\b", re.I),
     Dialect.POSTGRES: re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:FUNCTION|PROCEDURE)\b", re.I),
     Dialect.MYSQL: re.compile(
         r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:DEFINER\s*=\s*\S+\s+)?"
@@ -34,7 +33,20 @@ _COMPOUND = {
         re.I,
     ),
 }
-"""Statements whose body holds statements of its own."""
+"""Statements whose body holds statements of its own, between BEGIN and END."""
+
+_SPACE = r" \t\n\f\r\ufeff"
+_GAP = rf"(?:[{_SPACE};]|--[^\n]*|{_BLOCK_COMMENT})*+"
+_TRIGGER = re.compile(
+    rf"(?:EXPLAIN\b{_GAP})?CREATE\b{_GAP}(?:TEMP(?:ORARY)?\b{_GAP})?TRIGGER\b", re.I
+)
+# As sqlite3_complete() has it (c3ref/complete.html): a trigger ends with the END after a
+# semicolon. A semicolon before anything else than a statement of a body ends a broken trigger.
+_TRIGGER_STEP = re.compile(
+    rf"{_GAP}(?:(?P<end>END\b)(?:{_GAP.replace(';', '')})(?:;|\Z)"
+    r"|(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH|VALUES)\b)",
+    re.I,
+)
 
 
 @cache
@@ -53,6 +65,8 @@ def _blank(dialect: Dialect) -> re.Pattern[str]:
     block = (
         _BLOCK_COMMENT if dialect is not Dialect.MYSQL else r"/\*(?!!)(?:[^*]|\*(?!/))*+(?:\*/)?"
     )
+    if dialect is Dialect.SQLITE:
+        return re.compile(_GAP)
     return re.compile(rf"(?:[\s\ufeff;]|{_LINE_COMMENT[dialect]}|{block})*+", re.S)
 
 
@@ -89,6 +103,34 @@ def _skip(text: str, dialect: Dialect, at: int, stop: int) -> int:
 
 def _statement(text: str, dialect: Dialect, at: int, stop: int) -> tuple[int, int]:
     """Where the statement that starts at `at` ends, and where the search goes on."""
+    if dialect is Dialect.SQLITE:
+        trigger = _TRIGGER.match(text, at, stop) is not None
+        finish = _trigger_end if trigger else _first_end
+        return finish(text, at, stop)
+    return _compound_end(text, dialect, at, stop)
+
+
+def _first_end(text: str, at: int, stop: int) -> tuple[int, int]:
+    comments: list[tuple[int, int]] = []
+    for match in _interesting(Dialect.SQLITE, False).finditer(text, at, stop):
+        if match.lastgroup == "comment":
+            comments.append(match.span())
+        elif match.lastgroup == "end":
+            return _trimmed(text, at, match.start(), comments), match.end()
+    return _trimmed(text, at, stop, comments), stop
+
+
+def _trigger_end(text: str, at: int, stop: int) -> tuple[int, int]:
+    for match in _interesting(Dialect.SQLITE, False).finditer(text, at, stop):
+        step = _TRIGGER_STEP.match(text, match.end(), stop) if match.lastgroup == "end" else None
+        if step is None and match.lastgroup == "end":
+            break
+        if step is not None and step["end"]:
+            return step.end("end"), step.end()
+    return _first_end(text, at, stop)
+
+
+def _compound_end(text: str, dialect: Dialect, at: int, stop: int) -> tuple[int, int]:
     compound = _COMPOUND[dialect].match(text, at, stop) is not None
     depth = 0
     opened = False
@@ -115,11 +157,14 @@ def _nesting(word: str, depth: int, opened: bool) -> tuple[int, bool]:
 def _trimmed(text: str, at: int, end: int, comments: list[tuple[int, int]]) -> int:
     """The end without trailing white space and comments."""
     for start, finish in reversed(comments):
-        bare = len(text[at:end].rstrip()) + at
-        if bare != len(text[at:finish].rstrip()) + at:
+        if _stripped(text, at, end) != _stripped(text, at, finish):
             break
         end = start
-    return len(text[at:end].rstrip()) + at
+    return _stripped(text, at, end)
+
+
+def _stripped(text: str, at: int, end: int) -> int:
+    return len(text[at:end].rstrip(" \t\n\f\r\ufeff")) + at
 
 
 _COMMENT = {
@@ -138,11 +183,10 @@ def comments(
         return ()
     lines = Lines(text)
     stop = len(text) if end is None else end
-    found = []
-    for match in _COMMENT[dialect].finditer(text, start, stop):
-        if match["comment"]:
-            found.append((lines.place(match.start())[0], _bare(match["comment"])))
-    return tuple(found)
+    matches = _COMMENT[dialect].finditer(text, start, stop)
+    return tuple(
+        (lines.place(m.start())[0], _bare(m["comment"])) for m in matches if m["comment"]
+    )
 
 
 def _bare(comment: str) -> str:

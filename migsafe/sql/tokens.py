@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import NamedTuple
 
@@ -29,18 +29,19 @@ _COMMON = r"""
   | (?P<number>0[xX][0-9A-Fa-f]+ | (?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
   | (?P<word>[^\W\d][\w$]*)
 """
-_SQLITE = (
-    r"""
-    (?P<space>\s+ | --[^\n]* | /\*(?:[^*]|\*(?!/))*+(?:\*/)?)
+# SQLite's own classes of characters (tokenize.c): five kinds of white space and the byte order
+# mark; every character beyond ASCII may stand in a name, even one that looks like a space.
+_SQLITE = r"""
+    (?P<space>[ \t\n\f\r\ufeff]+ | --[^\n]* | /\*(?:[^*]|\*(?!/))*+(?:\*/)?)
   | (?P<string>'(?:[^']|'')*+'?)
-  | (?P<quoted>"(?:[^"]|"")*+"? | `(?:[^`]|``)*+`? | \[[^\]]*\]?)
-"""
-    + _COMMON
-    + r"""
-  | (?P<parameter>\?\d* | [:@$][\w$:]+)
+  | (?P<quoted>"(?:[^"]|"")*+"? | `(?:[^`]|``)*+`? | \[[^\]]*+\]?)
+  | (?P<blob>[xX]'[^']*+'?)
+  | (?P<number>0[xX][0-9A-Fa-f]+
+      | (?:[0-9][0-9_]*(?:\.[0-9_]*)?|\.[0-9][0-9_]*)(?:[eE][+-]?[0-9]+)?)
+  | (?P<word>[A-Za-z_\u0080-\U0010ffff][A-Za-z0-9_$\u0080-\U0010ffff]*+)
+  | (?P<parameter>\?[0-9]* | [:@$\#][A-Za-z0-9_$:\u0080-\U0010ffff]+)
   | (?P<mark>->> | -> | \|\| | << | >> | <= | >= | <> | != | == | .)
 """
-)
 _POSTGRES = (
     r"""
     (?P<space>\s+ | --[^\n]* | /\*(?:[^*]|\*(?!/))*+(?:\*/)?)
@@ -68,22 +69,33 @@ _MYSQL = (
 )
 _PATTERNS = {Dialect.SQLITE: _SQLITE, Dialect.POSTGRES: _POSTGRES, Dialect.MYSQL: _MYSQL}
 
-KEYWORDS = frozenset(
-    """
-    ABORT ACTION ADD AFTER ALL ALTER ALWAYS ANALYZE AND AS ASC ATTACH AUTOINCREMENT BEFORE BEGIN
-    BETWEEN BY CASCADE CASE CAST CHECK COLLATE COLUMN COMMIT CONFLICT CONSTRAINT CREATE CROSS
-    CURRENT CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP DATABASE DEFAULT DEFERRABLE DEFERRED DELETE
-    DESC DETACH DISTINCT DO DROP EACH ELSE END ESCAPE EXCEPT EXCLUDE EXCLUSIVE EXISTS EXPLAIN FAIL
-    FILTER FIRST FOLLOWING FOR FOREIGN FROM FULL GENERATED GLOB GROUP GROUPS HAVING IF IGNORE
-    IMMEDIATE IN INDEX INDEXED INITIALLY INNER INSERT INSTEAD INTERSECT INTO IS ISNULL JOIN KEY
-    LAST LEFT LIKE LIMIT MATCH MATERIALIZED NATURAL NO NOT NOTHING NOTNULL NULL NULLS OF OFFSET ON
-    OR ORDER OTHERS OUTER OVER PARTITION PLAN PRAGMA PRECEDING PRIMARY QUERY RAISE RANGE RECURSIVE
-    REFERENCES REGEXP REINDEX RELEASE RENAME REPLACE RESTRICT RETURNING RIGHT ROLLBACK ROW ROWS
-    SAVEPOINT SELECT SET TABLE TEMP TEMPORARY THEN TIES TO TRANSACTION TRIGGER UNBOUNDED UNION
-    UNIQUE UPDATE USING VACUUM VALUES VIEW VIRTUAL WHEN WHERE WINDOW WITH WITHOUT
-    """.split()
-)
+_KEYWORDS = """
+ABORT ACTION ADD AFTER ALL ALTER ALWAYS ANALYZE AND AS ASC ATTACH AUTOINCREMENT BEFORE BEGIN
+BETWEEN BY CASCADE CASE CAST CHECK COLLATE COLUMN COMMIT CONFLICT CONSTRAINT CREATE CROSS
+CURRENT CURRENT_DATE CURRENT_TIME CURRENT_TIMESTAMP DATABASE DEFAULT DEFERRABLE DEFERRED DELETE
+DESC DETACH DISTINCT DO DROP EACH ELSE END ESCAPE EXCEPT EXCLUDE EXCLUSIVE EXISTS EXPLAIN FAIL
+FILTER FIRST FOLLOWING FOR FOREIGN FROM FULL GENERATED GLOB GROUP GROUPS HAVING IF IGNORE
+IMMEDIATE IN INDEX INDEXED INITIALLY INNER INSERT INSTEAD INTERSECT INTO IS ISNULL JOIN KEY
+LAST LEFT LIKE LIMIT MATCH MATERIALIZED NATURAL NO NOT NOTHING NOTNULL NULL NULLS OF OFFSET ON
+OR ORDER OTHERS OUTER OVER PARTITION PLAN PRAGMA PRECEDING PRIMARY QUERY RAISE RANGE RECURSIVE
+REFERENCES REGEXP REINDEX RELEASE RENAME REPLACE RESTRICT RETURNING RIGHT ROLLBACK ROW ROWS
+SAVEPOINT SELECT SET TABLE TEMP TEMPORARY THEN TIES TO TRANSACTION TRIGGER UNBOUNDED UNION
+UNIQUE UPDATE USING VACUUM VALUES VIEW VIRTUAL WHEN WHERE WINDOW WITH WITHOUT
+"""
+KEYWORDS = frozenset(_KEYWORDS.split())
 """The keywords of SQLite (lang_keywords.html)."""
+
+_RESERVED = """
+ADD ALL ALTER AND AS AUTOINCREMENT BETWEEN CASE CHECK COLLATE COMMIT CONSTRAINT CREATE DEFAULT
+DEFERRABLE DELETE DISTINCT DROP ELSE ESCAPE EXCEPT EXISTS FOREIGN FROM GROUP HAVING IN INDEX INSERT
+INTERSECT INTO IS ISNULL JOIN LIMIT NOT NOTHING NOTNULL NULL ON OR ORDER PRIMARY REFERENCES
+RETURNING SELECT SET TABLE THEN TO TRANSACTION UNION UNIQUE UPDATE USING VALUES WHEN WHERE
+"""
+RESERVED = frozenset(_RESERVED.split())
+"""The keywords that SQLite takes for a name only in quotes (parse.y 3.40, no %fallback)."""
+
+NAMES = frozenset({WORD, QUOTED, STRING})
+"""The kinds of tokens that may name something (SQLite takes a string for a name, too)."""
 
 
 class Token(NamedTuple):
@@ -162,6 +174,24 @@ def _apart(before: str, text: str) -> bool:
     if before in {"(", "."} or text in {",", ")", ".", ";"}:
         return False
     return text != "(" or before in KEYWORDS or not (before[-1].isalnum() or before[-1] in '"_')
+
+
+def stripped(tokens: Sequence[Token]) -> Sequence[Token]:
+    """The tokens without brackets around all of them."""
+    while len(tokens) > 1 and _enclosed(tokens):
+        tokens = tokens[1:-1]
+    return tokens
+
+
+def _enclosed(tokens: Sequence[Token]) -> bool:
+    if tokens[0].text != "(" or tokens[-1].text != ")":
+        return False
+    depth = 0
+    for at, token in enumerate(tokens):
+        depth += (token.text == "(") - (token.text == ")")
+        if depth == 0:
+            return at == len(tokens) - 1
+    return False
 
 
 _PLAIN = re.compile(r"[^\W\d]\w*")

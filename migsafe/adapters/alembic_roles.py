@@ -1,0 +1,142 @@
+"""What the names of a revision script stand for: Alembic's `op`, a connection, a table, ..."""
+
+from __future__ import annotations
+
+import ast
+import builtins
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+from migsafe.adapters.alembic_calls import TableName
+from migsafe.adapters.alembic_text import Scope, dotted, literal
+
+
+class Role(StrEnum):
+    """What a value can do to the database."""
+
+    OP = "op"  # alembic.op
+    CONTEXT = "context"  # alembic's migration context
+    BIND = "bind"  # a connection, an engine or a session
+    HARMLESS = "harmless"  # the standard library, SQLAlchemy's own constructors
+    FOREIGN = "foreign"  # imported from somewhere else: it may do anything
+    LOCAL = "local"  # any other value
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """The `batch_op` of `with op.batch_alter_table(...)`."""
+
+    table: str
+
+
+Known = Role | Batch | TableName
+
+_HARMLESS_MODULES = {"sqlalchemy", "alembic", "__future__", "typing_extensions"}
+_DANGEROUS_MODULES = {"sqlite3", "subprocess", "importlib", "ctypes"}
+_SESSIONS = {"Session", "sessionmaker", "scoped_session", "AsyncSession"}
+_BINDS = {"get_bind", "connect", "connection", "begin", "begin_nested", "execution_options", "bind"}
+LOOKS = {"inspect", "from_engine", "Inspector", "MetaData", "reflect", "Table", "automap_base",
+         "prepare", "isinstance", "print", "str", "repr", "type", "hasattr", "id"}  # fmt: skip
+"""Functions that only look at a connection given to them."""
+
+
+def imported(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, Known]]:
+    """The names that an import binds, and what they stand for."""
+    for alias in node.names:
+        if isinstance(node, ast.ImportFrom):
+            module = "." * node.level + (node.module or "")
+            full = f"{module}.{alias.name}"
+            yield alias.asname or alias.name, _module_role(full)
+        elif alias.asname:
+            yield alias.asname, _module_role(alias.name)
+        else:
+            yield alias.name.partition(".")[0], _module_role(alias.name.partition(".")[0])
+
+
+def _module_role(name: str) -> Role:
+    if name == "alembic.op":
+        return Role.OP
+    if name == "alembic.context":
+        return Role.CONTEXT
+    top = name.partition(".")[0]
+    if top in _DANGEROUS_MODULES:
+        return Role.FOREIGN
+    if top in _HARMLESS_MODULES or top in sys.stdlib_module_names:
+        return Role.HARMLESS
+    return Role.FOREIGN
+
+
+def role(node: ast.expr, scope: Scope) -> Known:
+    """What an expression stands for."""
+    if isinstance(node, ast.Name):
+        return _of_name(node.id, scope)
+    if isinstance(node, ast.Attribute):
+        return _of_attribute(node, scope)
+    if isinstance(node, ast.Call):
+        return _of_call(node, scope)
+    if isinstance(node, ast.Await):
+        return role(node.value, scope)
+    return Role.LOCAL
+
+
+def _of_name(name: str, scope: Scope) -> Known:
+    found = scope.names.get(name)
+    if isinstance(found, (Role, Batch, TableName)):
+        return found
+    return Role.HARMLESS if found is None and hasattr(builtins, name) else Role.LOCAL
+
+
+def _of_attribute(node: ast.Attribute, scope: Scope) -> Known:
+    full = dotted(node)
+    if full in {"alembic.op", "alembic.context"} and "alembic" in scope.names:
+        return _module_role(full)
+    owner = role(node.value, scope)
+    if owner is Role.CONTEXT and node.attr in {"bind", "connection"}:
+        return Role.BIND
+    if owner in {Role.CONTEXT, Role.BIND, Role.OP, Role.FOREIGN, Role.HARMLESS}:
+        return owner
+    return Role.LOCAL
+
+
+def _of_call(node: ast.Call, scope: Scope) -> Known:
+    name = dotted(node.func).rpartition(".")[2]
+    if isinstance(node.func, ast.Attribute):
+        name = node.func.attr
+        made = _of_method(role(node.func.value, scope), name)
+        if made is not None:
+            return made
+    elif role(node.func, scope) is Role.BIND:
+        return Role.BIND  # a session maker
+    if name in _SESSIONS:
+        return Role.BIND
+    if name in {"table", "Table"} and node.args:
+        table = literal(node.args[0], scope)
+        return TableName(table) if isinstance(table, str) else Role.LOCAL
+    return Role.LOCAL
+
+
+def _of_method(owner: Known, name: str) -> Known | None:
+    if owner in {Role.OP, Role.CONTEXT}:
+        if name in {"get_bind", "get_connection"}:
+            return Role.BIND
+        return Role.CONTEXT if name in {"get_context", "autocommit_block"} else Role.LOCAL
+    if owner is Role.BIND:
+        return Role.BIND if name in _BINDS else Role.LOCAL
+    return None
+
+
+def reaches(node: ast.Call, scope: Scope) -> bool:
+    """Is a connection, or `op` itself, handed to this call?"""
+    given = [*node.args, *(k.value for k in node.keywords)]
+    return any(_can_write(role(a, scope)) for a in given)
+
+
+def _can_write(known: Known) -> bool:
+    return known in {Role.OP, Role.BIND, Role.CONTEXT} or isinstance(known, Batch)
+
+
+def lasting(found: object) -> bool:
+    """Must a name keep this meaning although another branch gave it none?"""
+    return isinstance(found, (Role, Batch)) and _can_write(found)

@@ -1,0 +1,279 @@
+"""Read a directory of SQL migrations into a History, whatever tool it belongs to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from migsafe.adapters.files import Folder, digest
+from migsafe.adapters.layouts import FLYWAY, LAYOUTS, NUMBERED, Key, Layout, recognise
+from migsafe.adapters.options import Options
+from migsafe.errors import BrokenHistory, NothingToCheck, UnreadableMigration
+from migsafe.model.migration import Dialect, History, Migration, Span, Statement, ordered
+from migsafe.sql.split import comments, split
+
+PLACES = (
+    "migrations",
+    "db/migrations",
+    "sql/migrations",
+    "db/migrate",
+    "database/migrations",
+    "src/main/resources/db/migration",
+    "migrations/sqlite",
+    "migrations/sql",
+    "src/migrations",
+    "sql",
+    "prisma/migrations",
+    "drizzle",
+    "db",
+)
+"""Where SQL migrations usually lie, seen from the root of a project."""
+
+_FOLDER_UP = ("up.sql", "migration.sql")
+_NO_TRANSACTION = re.compile(r"^\s*executeInTransaction\s*=\s*(true|false)\s*$", re.M | re.I)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    """One upgrade file, and its downgrade file where there is one."""
+
+    version: str
+    title: str
+    folder: Folder
+    name: str
+    down: str = ""
+    key: Key = ()
+    settings: str = ""
+
+
+@dataclass(slots=True)
+class _Found:
+    """What a folder holds, sorted by what it is."""
+
+    ups: list[_File] = field(default_factory=list)
+    repeatable: list[_File] = field(default_factory=list)
+    downs: dict[Key, str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+    ignored: list[str] = field(default_factory=list)
+
+
+def detect(root: Path) -> Path | None:
+    """The first of the usual places that holds migrations, or None."""
+    options = Options(Dialect.SQLITE)
+    for place in PLACES:
+        path = root / place
+        if path.is_dir() and layout_of(Folder(root, path, options)):
+            return path
+    return None
+
+
+def layout_of(folder: Folder) -> Layout | None:
+    """The layout that a folder's entries show, or None."""
+
+    def opening(name: str) -> str:
+        try:
+            return folder.text(name)
+        except UnreadableMigration:
+            return ""
+
+    found = recognise(folder.names(), opening)
+    if found is None and any(_in_folder(f) for f in folder.folders()):
+        return NUMBERED
+    return found
+
+
+def load(root: Path, path: Path, options: Options, name: str = "sql") -> History:
+    """The history in a folder; `name` is a layout's, or "sql" to find the layout.
+
+    Raises NothingToCheck, BrokenHistory or UnreadableMigration.
+    """
+    folder = Folder(root, path, options)
+    layout = LAYOUTS.get(name) or layout_of(folder) or NUMBERED
+    found = _found(folder, layout)
+    if not found.ups and not found.repeatable:
+        raise _nothing(folder, layout)
+    migrations = ordered(list(_migrations(found, layout, options)))
+    return History(
+        dialect=options.dialect,
+        framework=layout.name,
+        migrations=migrations,
+        version_tables=layout.version_tables,
+        version_query=layout.version_query,
+        transactional=_wrapped(options),
+        ignored=tuple(sorted(found.ignored)),
+    )
+
+
+def _wrapped(options: Options) -> bool:
+    if options.transaction is None:
+        return options.dialect is Dialect.SQLITE
+    return options.transaction
+
+
+def _nothing(folder: Folder, layout: Layout) -> NothingToCheck:
+    example = {"flyway": "V1__create_users.sql", "golang-migrate": "1_create_users.up.sql"}
+    return NothingToCheck(
+        f"the folder {folder.name('')[:-1] or '.'} holds no migrations",
+        hint=f"a migration is named like {example.get(layout.name, '0001_create_users.sql')}; "
+        "say where they are with [migrations] path",
+    )
+
+
+# -- which file is what ---------------------------------------------------------------------------
+
+
+def _found(folder: Folder, layout: Layout) -> _Found:
+    found = _Found()
+    for name in folder.names():
+        _sort_in(found, folder, layout, name)
+    for inner in folder.folders() if layout.folder else ():
+        made = _in_folder(inner)
+        if made:
+            found.ups.append(replace(made, key=layout.key(made.version)))
+    found.ups.sort(key=lambda f: (f.key, f.name))
+    known = {f.key for f in found.ups}
+    found.ignored += [folder.name(n) for key, n in found.downs.items() if key not in known]
+    return found
+
+
+def _sort_in(found: _Found, folder: Folder, layout: Layout, name: str) -> None:
+    match = layout.file.fullmatch(name)
+    again = layout.repeatable.fullmatch(name) if layout.repeatable else None
+    if again:
+        found.repeatable.append(_File(f"R__{again['title']}", again["title"], folder, name))
+    elif match:
+        _sort_match(found, folder, layout, match)
+    elif layout.settings_suffix and name.endswith(layout.settings_suffix):
+        found.settings[name.removesuffix(layout.settings_suffix)] = name
+    else:
+        found.ignored.append(folder.name(name))
+
+
+def _sort_match(found: _Found, folder: Folder, layout: Layout, match: re.Match[str]) -> None:
+    groups, name = match.groupdict(), match.string
+    version = groups["version"].replace("_", ".")
+    key = layout.key(version)
+    if (groups.get("direction") or "up").lower() in {"down", "u"}:
+        found.downs[key] = name
+    else:
+        found.ups.append(_File(version, groups["title"] or "", folder, name, key=key))
+
+
+def _in_folder(folder: Folder) -> _File | None:
+    """The migration that a whole folder stands for, as Diesel and Prisma keep them."""
+    assert NUMBERED.folder is not None
+    match = NUMBERED.folder.fullmatch(folder.path.name)
+    names = folder.names() if match else []
+    up = next((n for n in _FOLDER_UP if n in names), None)
+    if match is None or up is None:
+        return None
+    down = "down.sql" if "down.sql" in names else ""
+    version = match["version"].strip("-")
+    return _File(version, match["title"] or "", folder, up, down)
+
+
+# -- from files to migrations ---------------------------------------------------------------------
+
+
+def _migrations(found: _Found, layout: Layout, options: Options) -> Iterator[Migration]:
+    before: tuple[str, ...] = ()
+    keys: dict[Key, str] = {}
+    for file in (*_complete(found), *found.repeatable):
+        path = file.folder.name(file.name)
+        if file.key and keys.setdefault(file.key, path) != path:
+            raise BrokenHistory(
+                f"revision {file.version} exists twice: {keys[file.key]} and {path}",
+                place=path,
+                hint="give one of them another number",
+            )
+        yield _migration(file, layout, options, before)
+        before = (file.version,)
+
+
+def _complete(found: _Found) -> Iterable[_File]:
+    for file in found.ups:
+        down = file.down or found.downs.get(file.key, "")
+        yield replace(file, down=down, settings=found.settings.get(file.name, ""))
+
+
+def _migration(
+    file: _File, layout: Layout, options: Options, parents: tuple[str, ...]
+) -> Migration:
+    path, text = file.folder.name(file.name), file.folder.text(file.name)
+    sections = layout.read(text)
+    dialect = options.dialect
+    if sections.missing and split(text, dialect):
+        raise UnreadableMigration(
+            f"the migration {path} has no line {sections.missing!r}",
+            place=f"{path}:1",
+            hint=f"{layout.name} runs only what follows that line",
+        )
+    last = max((b for _, b in sections.up), default=len(text))
+    said = tuple(c for c in comments(text, dialect, 0, last) if c[1].startswith("migsafe:"))
+    return Migration(
+        revision=file.version,
+        path=path,
+        parents=parents,
+        title=" ".join(re.split(r"[-_\s]+", file.title.strip())),
+        statements=_statements(text, dialect, path, sections.up, sections.whole),
+        downgrade=_downgrade(file, text, dialect, layout),
+        transactional=_by_settings(file, sections.transactional),
+        comments=said,
+        digest=digest(text),
+    )
+
+
+def _by_settings(file: _File, said: bool | None) -> bool | None:
+    match = _NO_TRANSACTION.search(file.folder.text(file.settings)) if file.settings else None
+    return said if match is None else match[1].lower() == "true"
+
+
+def _downgrade(file: _File, text: str, dialect: Dialect, layout: Layout) -> tuple[Statement, ...]:
+    path = file.folder.name(file.name)
+    if file.down:
+        return split(file.folder.text(file.down), dialect, file.folder.name(file.down))
+    sections = layout.read(text)
+    return _statements(text, dialect, path, sections.down, sections.whole)
+
+
+Ranges = tuple[tuple[int, int], ...]
+
+
+def _statements(
+    text: str, dialect: Dialect, path: str, ranges: Ranges, whole: Ranges
+) -> tuple[Statement, ...]:
+    """The statements of some sections. SQLite runs a block's statements one by one all the same;
+    a server is sent the block as it stands.
+    """
+    blocks = () if dialect is Dialect.SQLITE else whole
+    made: list[Statement] = []
+    for start, end in ranges:
+        at = start
+        for first, last in (b for b in blocks if start <= b[0] < end):
+            made += split(text, dialect, path, start=at, end=first)
+            made += _block(text, dialect, path, (first, last))
+            at = last
+        made += split(text, dialect, path, start=at, end=end)
+    return tuple(made)
+
+
+def _block(text: str, dialect: Dialect, path: str, block: tuple[int, int]) -> tuple[Statement, ...]:
+    pieces = split(text, dialect, path, start=block[0], end=block[1])
+    if not pieces:
+        return ()
+    first, last = pieces[0].span, pieces[-1].span
+    start = text.index(pieces[0].sql, block[0])
+    body = text[start : block[1]].rstrip()
+    span = Span(path, first.line, first.column, last.end_line, last.end_column)
+    return (replace(pieces[0], sql=body, span=span),)
+
+
+def number(revision: str) -> Key | None:
+    """The numbers that a revision is compared by, None where it is not made of numbers."""
+    if not re.fullmatch(r"[vV]?\d+(?:[._-]\d+)*", revision):
+        return None
+    if re.fullmatch(r"\d+(?:-\d+)+", revision):
+        return (int(revision.replace("-", "")),)  # Diesel's own table drops the dashes
+    return FLYWAY.key(revision)

@@ -1,0 +1,177 @@
+"""A rule's fixtures: run each one as a project of its own, and compare what fires with the marks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from migsafe import config
+from migsafe.cli.check import check
+from migsafe.cli.lint import lint
+from migsafe.cli.project import Project, Request, open_project
+from migsafe.errors import MigsafeError, RuleInvalid
+from migsafe.model.finding import Finding
+from migsafe.model.migration import Dialect, Kind
+from migsafe.model.report import Report
+from migsafe.model.rule import Rule, Severity
+from migsafe.rules.load import PACKAGED
+from migsafe.sql.parse import operations
+from migsafe.sql.split import split
+
+KINDS = ("fail", "pass")
+_MARK = re.compile(r"(?:--|#)\s*expect:\s*(?P<rules>[a-z0-9, -]+)")
+_LAUNCH = {"new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants"}
+_DDL = {Kind.CREATE_TABLE, Kind.CREATE_INDEX, Kind.CREATE_TRIGGER, Kind.CREATE_VIEW}
+_OLD = "0000_old.sql"
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A line of a fixture's file."""
+
+    path: str
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class CaseResult:
+    """What became of one fixture.
+
+    `missed` are marks where the rule stayed silent, `noisy` findings where no mark stands (on a
+    pass fixture also errors of other rules: it is meant to be a safe migration).
+    """
+
+    case: Path
+    kind: str
+    report: Report | None
+    missed: tuple[Spot, ...] = ()
+    noisy: tuple[tuple[Spot, str], ...] = ()
+    error: str = ""
+
+    @property
+    def good(self) -> bool:
+        """Did it do what it is there for?"""
+        return not (self.missed or self.noisy or self.error)
+
+
+def folder(rule: Rule) -> Path:
+    """Where a rule's fixtures lie: `fixtures/rules/<id>` beside the folder of rules."""
+    rules = Path(rule.path).parent.parent
+    if rules.name == PACKAGED:
+        return rules.parent / "_fixtures" / rule.id
+    return rules.parent / "fixtures" / "rules" / rule.id
+
+
+def cases(rule: Rule, kind: str) -> tuple[Path, ...]:
+    """The fixtures of one kind (fail or pass), by name."""
+    parent = folder(rule) / kind
+    return tuple(sorted(p for p in parent.iterdir() if p.is_dir())) if parent.is_dir() else ()
+
+
+def run(rule: Rule, ruleset: tuple[Rule, ...], kind: str, case: Path) -> CaseResult:
+    """Run one fixture and judge it; errors become part of the result."""
+    try:
+        report = judge(ruleset, case)
+    except RuleInvalid:
+        raise
+    except MigsafeError as error:
+        place = f"{error.place}: " if error.place else ""
+        return CaseResult(case, kind, None, error=f"{place}{error.message}")
+    marks = set(_marks(case, rule.id))
+    fired = [f for f in report.findings if f.rule == rule.id]
+    found = {_spot(f) for f in fired}
+    noisy = [(_spot(f), f.message) for f in fired if _spot(f) not in marks]
+    if kind == "pass":
+        noisy += [(_spot(f), f"{f.rule}: {f.message}") for f in _others(report, rule)]
+    error = "" if marks or kind == "pass" else f"no line is marked -- expect: {rule.id}"
+    missed = sorted(marks - found, key=lambda s: (s.path, s.line))
+    return CaseResult(case, kind, report, tuple(missed), tuple(noisy), error)
+
+
+def _others(report: Report, rule: Rule) -> Iterable[Finding]:
+    return (f for f in report.findings if f.severity >= Severity.ERROR and f.rule != rule.id)
+
+
+def _spot(finding: Finding) -> Spot:
+    return Spot(finding.path.removeprefix("migrations/"), finding.line)
+
+
+def _marks(case: Path, rule_id: str) -> Iterator[Spot]:
+    for path in sorted(p for p in case.rglob("*") if p.suffix in {".sql", ".py"}):
+        name = path.relative_to(case).as_posix().removeprefix("migrations/")
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+            mark = _MARK.search(line)
+            if mark and rule_id in re.split(r"[,\s]+", mark["rules"]):
+                yield Spot(name, number)
+
+
+def judge(ruleset: tuple[Rule, ...], case: Path) -> Report:
+    """Check the fixture as a project of its own, in a temporary folder.
+
+    Raises MigsafeError where it cannot be read.
+    """
+    with TemporaryDirectory(prefix="migsafe-") as name:
+        root = Path(name)
+        _build(case, root)
+        project = _project(root)
+        if (case / "old.sql").is_file():
+            return check(project, Severity.ERROR, jobs=1, ruleset=ruleset)
+        return lint(project, (), Severity.ERROR, ruleset)
+
+
+def _project(root: Path) -> Project:
+    settings = config.load(root)
+    return open_project(settings, replace(settings.migrations[0]), Request())
+
+
+def _build(case: Path, root: Path) -> None:
+    migrations = root / "migrations"
+    if (case / "migrations").is_dir():
+        shutil.copytree(case, root, dirs_exist_ok=True)
+    else:
+        migrations.mkdir()
+        for path in sorted(case.glob("[0-9]*.sql")):
+            shutil.copy(path, migrations / path.name)
+    old = case / "old.sql"
+    if old.is_file() and not (case / "migrations").is_dir():
+        (migrations / _OLD).write_text(_schema_of(old), encoding="utf-8")
+    for launch in _LAUNCH:
+        if (case / launch).is_file():
+            shutil.copy(case / launch, root / launch)
+    if old.is_file():
+        _add_sample(root, old, "base" if (case / "migrations").is_dir() else "0000")
+    (root / config.NAME).write_text(_settings(case), encoding="utf-8")
+
+
+def _add_sample(root: Path, old: Path, version: str) -> None:
+    samples = root / "samples"
+    samples.mkdir(exist_ok=True)
+    shutil.copy(old, samples / "old.sql")
+    (samples / "samples.toml").write_text(
+        f'[[sample]]\nfile = "old.sql"\nversion = "{version}"\n', encoding="utf-8"
+    )
+
+
+def _schema_of(old: Path) -> str:
+    """The statements of the old database that make its schema: the history before the change."""
+    text = old.read_text(encoding="utf-8")
+    statements = split(text, Dialect.SQLITE, old.name)
+    made = [s.sql for s in statements if operations(s.sql, Dialect.SQLITE)[0].kind in _DDL]
+    return "".join(f"{sql};\n" for sql in made)
+
+
+def _settings(case: Path) -> str:
+    own = case / config.NAME
+    text = own.read_text(encoding="utf-8") if own.is_file() else ""
+    if (case / "old.sql").is_file() and "[samples]" not in text:
+        text += '\n[samples]\npath = "samples"\n'
+    launch = [f'{key} = "{name}"' for name, key in _LAUNCH.items() if (case / name).is_file()]
+    if launch and "[launch]" not in text:
+        text += "\n[launch]\n" + "\n".join(launch) + "\n"
+    elif launch:
+        text = text.replace("[launch]\n", "[launch]\n" + "\n".join(launch) + "\n")
+    return text
