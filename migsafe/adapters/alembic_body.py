@@ -406,8 +406,9 @@ def _keyword(node: ast.Call, name: str) -> ast.expr | None:
 
 
 def _method_name(node: ast.expr) -> str:
-    method = isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute)
-    return node.func.attr if method else ""
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+        return node.func.attr
+    return ""
 
 
 def _loops(node: ast.expr) -> bool:

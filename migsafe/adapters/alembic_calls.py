@@ -38,7 +38,7 @@ def opaque(why: str, line: int = 0) -> Operation:
 
 
 def operations(node: ast.Call, name: str, table: str | None, scope: Scope) -> Made:
-    """What `op.<name>(...)` does, or `batch_op.<name>(...)` on `table`; opaque where not certain."""
+    """What `op.<name>(...)` does, or `batch_op.<name>(...)` on `table`; opaque where unclear."""
     known = _CALLS.get(name)
     if known is None:
         return (opaque(f"op.{name} is not read", node.lineno),)

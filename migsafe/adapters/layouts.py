@@ -191,7 +191,7 @@ def recognise(names: list[str], opening: Callable[[str], str]) -> Layout | None:
     """
     if any(FLYWAY.file.fullmatch(n) and "__" in n for n in names):
         return FLYWAY
-    if any(GOLANG_MIGRATE.file.fullmatch(n) for n in names):
+    if any(n.endswith(".up.sql") and GOLANG_MIGRATE.file.fullmatch(n) for n in names):
         return GOLANG_MIGRATE
     numbered = [n for n in names if _NUMBERED.fullmatch(n)]
     for layout in (GOOSE, DBMATE):

@@ -155,7 +155,6 @@ def _built(raw: bytes, path: Path) -> bytes:
     with closing(memory.clone(b"")) as database:
         memory.stub_collations(database, memory.collation_names(text))
         database.execute("PRAGMA foreign_keys = OFF")
-        database.set_authorizer(Inside())
         try:
             with stop_after(database, SCRIPT_SECONDS):
                 _run(database, statements, path)
@@ -166,14 +165,15 @@ def _built(raw: bytes, path: Path) -> bytes:
 
 
 def _run(database: sqlite3.Connection, statements: tuple[Statement, ...], path: Path) -> None:
+    inside = Inside()
+    database.set_authorizer(inside)
     for statement in statements:
         try:
             database.execute(statement.sql).fetchall()
         except (sqlite3.Error, sqlite3.Warning) as error:
-            line = statement.span.line
-            raise UnreadableSample(
-                f"the script fails: {_clean(str(error))}", place=f"{path}:{line}"
-            ) from error
+            reason = "it reaches for another file" if inside.refused else _clean(str(error))
+            place = f"{path}:{statement.span.line}"
+            raise UnreadableSample(f"the script fails: {reason}", place=place) from error
     if database.in_transaction:
         database.execute("COMMIT")
 

@@ -208,8 +208,12 @@ def _calls_outside(operation: Operation) -> str | None:
 class Inside:
     """An authorizer that lets a script do anything but open or move other files."""
 
+    def __init__(self) -> None:
+        self.refused = False
+
     def __call__(self, action: int, first: str | None, *_: object) -> int:
         """Answer as c3ref/set_authorizer.html says; VACUUM INTO asks to attach its file."""
         attaches = action == sqlite3.SQLITE_ATTACH and (first or "") not in _NO_FILE
         moves = action == sqlite3.SQLITE_PRAGMA and (first or "").lower() in _OUTSIDE_PRAGMAS
+        self.refused = self.refused or attaches or moves
         return sqlite3.SQLITE_DENY if attaches or moves else sqlite3.SQLITE_OK

@@ -93,6 +93,8 @@ def _index_on(index: Index, old: str, new: str) -> Index:
 
 
 def _trigger_on(trigger: Trigger, old: str, new: str, texts: bool) -> Trigger:
+    if names.absent(f"{trigger.table} {trigger.body} {trigger.mentions}", old):
+        return trigger
     table = new if _same(trigger.table, old) else trigger.table
     body = names.with_table(trigger.body, old, new) if texts else trigger.body
     named = _mentions(body, trigger.mentions, old, new)
@@ -100,6 +102,8 @@ def _trigger_on(trigger: Trigger, old: str, new: str, texts: bool) -> Trigger:
 
 
 def _view_of(view: View, old: str, new: str) -> View:
+    if names.absent(f"{view.select} {view.mentions}", old):
+        return view
     select = names.with_table(view.select, old, new)
     named = _mentions(select, view.mentions, old, new)
     return _kept(view, replace(view, select=select or "", mentions=named))
@@ -203,6 +207,8 @@ class _Scope:
         return _kept(view, replace(view, select=self._text(view.select, rows=False)))
 
     def _text(self, text: str, *, rows: bool) -> str:
+        if names.absent(text, self._old):
+            return text
         others = names.used(text) - {fold_name(self._table)}
         sole = all(map(self._lacks, others))
         used = fold_name(self._table) in names.used(text)

@@ -42,9 +42,14 @@ class Scope:
     sole: bool
 
 
+def absent(text: str, name: str) -> bool:
+    """Is it plain without reading tokens that the text does not hold this name?"""
+    return fold_name(name).replace('"', '""') not in text.lower()
+
+
 def mentioned(text: str, name: str) -> bool:
     """Does the text hold this name as an identifier?"""
-    return any(_named(t, name) for t in tokenize(text, Dialect.SQLITE))
+    return not absent(text, name) and any(_named(t, name) for t in tokenize(text, Dialect.SQLITE))
 
 
 def used(text: str) -> frozenset[str]:
@@ -58,6 +63,8 @@ def in_expression(text: str, table: str, old: str, new: str) -> str:
 
     Such an expression sees one table only, so that every name in a column's place is a column.
     """
+    if absent(text, old):
+        return text
     tokens = tokenize(text, Dialect.SQLITE)
     places = [i for i in range(len(tokens)) if _is_own_column(tokens, i, table, old)]
     return _rewritten(text, tokens, places, new)
@@ -65,6 +72,8 @@ def in_expression(text: str, table: str, old: str, new: str) -> str:
 
 def requalified(text: str, old: str, new: str) -> str:
     """The same kind of expression after its table got another name."""
+    if absent(text, old):
+        return text
     tokens = tokenize(text, Dialect.SQLITE)
     places = [i for i, t in enumerate(tokens) if _named(t, old) and _text(tokens, i + 1) == "."]
     return _rewritten(text, tokens, places, new)
@@ -72,6 +81,8 @@ def requalified(text: str, old: str, new: str) -> str:
 
 def with_table(text: str, old: str, new: str) -> str | None:
     """A query or trigger body after a table got another name."""
+    if absent(text, old):
+        return text
     tokens = tokenize(text, Dialect.SQLITE)
     named = [i for i, t in enumerate(tokens) if _named(t, old)]
     sources = _sources(tokens)

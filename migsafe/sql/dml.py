@@ -12,12 +12,15 @@ from dataclasses import replace
 from migsafe.model.migration import Assignment, Kind, Operation, Reference
 from migsafe.model.schema import Column, Table
 from migsafe.sql import query
-from migsafe.sql.reader import Reader, UnreadError, separated
-from migsafe.sql.tokens import Token
+from migsafe.sql.reader import Reader, UnreadError, first_outside, separated
+from migsafe.sql.tokens import KEYWORDS, MARK, NAMES, Token
 
 _VERBS = {"INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "VALUES"}
-_TAIL = ("RETURNING", "ORDER", "LIMIT", "WINDOW")
-_QUERY_CLAUSES = ("FROM", "WHERE", "GROUP", "HAVING", "UNION", "INTERSECT", "EXCEPT", *_TAIL)
+_QUERIES = {"SELECT", "VALUES", "WITH"}
+_TAIL = ("RETURNING", "ORDER", "LIMIT")
+_QUERY_CLAUSES = (
+    "FROM", "WHERE", "GROUP", "HAVING", "WINDOW", "UNION", "INTERSECT", "EXCEPT", *_TAIL,
+)  # fmt: skip
 
 
 def read(reader: Reader) -> tuple[Operation, ...]:
@@ -45,33 +48,26 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     return (found,)
 
 
-def create_as(reader: Reader, name: str, temporary: bool, lenient: bool, line: int) -> Operation:
+def create_as(reader: Reader, common: Operation) -> Operation:
     """CREATE TABLE .. AS SELECT, from AS on. The table keeps no constraint of its source."""
     reader.expect("AS")
     body = reader.rest()
-    if not body:
-        raise UnreadError("a SELECT expected")
     shape, problem = query.shape(reader.sql, reader.dialect)
     if problem:
         raise UnreadError(problem)
-    texts = _select_list(body, reader)
     made = Table(
-        name,
+        common.table,
         tuple(Column(n) for n in shape.outputs),
-        temporary=temporary,
+        temporary=common.temporary,
         complete=False,
     )
-    return Operation(
-        Kind.CREATE_TABLE,
-        table=name,
+    return replace(
+        common,
         definition=made,
-        if_not_exists=lenient,
-        temporary=temporary,
-        assignments=_assigned(shape, shape.outputs, texts),
+        assignments=_assigned(shape, shape.outputs, _texts(body, reader)),
         sources=shape.sources,
         narrowing=shape.narrowing,
         references=_placed(reader, shape),
-        line=line,
     )
 
 
@@ -108,12 +104,10 @@ def _insert(reader: Reader, shape: query.Shape) -> Operation:
 
 
 def _upsert(body: Sequence[Token]) -> int | None:
-    depth = 0
-    for at, token in enumerate(body[:-1]):
-        depth += (token.text == "(") - (token.text == ")")
-        if depth == 0 and token.upper == "ON" and body[at + 1].upper == "CONFLICT":
-            return at
-    return None
+    at = first_outside(body, ("ON",))
+    while at is not None and (at + 1 >= len(body) or body[at + 1].upper != "CONFLICT"):
+        at = first_outside(body, ("ON",), at + 1)
+    return at
 
 
 def _texts(body: Sequence[Token], reader: Reader) -> list[str]:
@@ -124,39 +118,37 @@ def _texts(body: Sequence[Token], reader: Reader) -> list[str]:
 
 
 def _first_row(body: Sequence[Token], reader: Reader) -> list[str]:
-    depth = 0
-    for at, token in enumerate(body):
-        depth += (token.text == "(") - (token.text == ")")
-        if at > 1 and depth == 0:
-            return [reader.source(term) for term in separated(body[2:at])]
-    return []
+    row = body[1 : first_outside(body, (",",), 1)]
+    return [reader.source(term) for term in separated(row[1:-1])]
 
 
 def _select_list(body: Sequence[Token], reader: Reader) -> list[str]:
-    start = _outer(body, ("SELECT",), 0)
+    start = first_outside(body, ("SELECT",))
     if start is None:
         return []
     start += 1
     if start < len(body) and body[start].upper in {"DISTINCT", "ALL"}:
         start += 1
-    end = _outer(body, _QUERY_CLAUSES, start)
-    terms = separated(body[start : len(body) if end is None else end])
+    terms = separated(body[start : first_outside(body, _QUERY_CLAUSES, start)])
     return [reader.source(_without_alias(t)) for t in terms]
 
 
-def _outer(tokens: Sequence[Token], words: tuple[str, ...], start: int) -> int | None:
-    """The first of these words outside brackets."""
-    depth = 0
-    for at in range(start, len(tokens)):
-        token = tokens[at]
-        depth += (token.text == "(") - (token.text == ")")
-        if depth == 0 and token.upper in words:
-            return at
-    return None
-
-
 def _without_alias(term: Sequence[Token]) -> Sequence[Token]:
-    return term[:-2] if len(term) > 2 and term[-2].upper == "AS" else term
+    if len(term) > 2 and term[-2].upper == "AS":
+        return term[:-2]
+    return term[:-1] if len(term) > 1 and _is_alias(term[-2], term[-1]) else term
+
+
+def _is_alias(before: Token, last: Token) -> bool:
+    """Two operands never stand side by side in an expression: the second is a name for it."""
+    if last.kind not in NAMES or last.upper in KEYWORDS:
+        return False
+    if before.kind == MARK:
+        return before.text == ")"
+    return before.upper not in KEYWORDS or before.upper in _OPERANDS
+
+
+_OPERANDS = {"END", "NULL", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"}
 
 
 def _assigned(
@@ -164,9 +156,10 @@ def _assigned(
 ) -> tuple[Assignment, ...]:
     fills = shape.fills
     same = len(texts) == len(fills)
+    names = _filled(shape, columns)
     return tuple(
         Assignment(
-            columns[at] if at < len(columns) and fill.kind != "star" else "",
+            names[at],
             texts[at] if same else "",
             fill.kind,
             fill.source_table,
@@ -177,19 +170,34 @@ def _assigned(
     )
 
 
+def _filled(shape: query.Shape, columns: tuple[str, ...]) -> list[str]:
+    """The column that each value goes to; "" where a star before it hides how many there are."""
+    kinds = [fill.kind for fill in shape.fills]
+    count = len(kinds)
+    before = kinds.index("star") if "star" in kinds else count
+    after = kinds[::-1].index("star") if "star" in kinds else 0
+    names = [columns[at] if at < min(before, len(columns)) else "" for at in range(count)]
+    if columns and after and len(columns) >= before + after:
+        names[-after:] = columns[-after:]
+    return names
+
+
 def _update(reader: Reader, shape: query.Shape) -> Operation:
     reader.expect("UPDATE")
     conflict = reader.next().upper if reader.accept("OR") else ""
-    _, table = reader.qualified()
+    schema, table = reader.qualified()
     reader.until("SET")
     reader.expect("SET")
     terms = separated(reader.until("FROM", "WHERE", *_TAIL))
     reader.until("WHERE", *_TAIL)
     where = _where(reader)
     pairs = [pair for term in terms for pair in _pairs(term, reader)]
+    if not pairs:
+        raise UnreadError("column = expression expected")
     return Operation(
         Kind.UPDATE,
         table=table,
+        temporary=schema.lower() == "temp",
         conflict=conflict,
         where=where,
         assignments=_set(shape, pairs),
@@ -209,13 +217,17 @@ def _where(reader: Reader) -> str | None:
 
 def _pairs(term: Sequence[Token], reader: Reader) -> list[tuple[str, str]]:
     """(column, expression) of `a = 1`, and one for each column of `(a, b) = (...)`."""
-    at = _outer(term, ("=", "=="), 0)
-    if at is None or at + 1 > len(term):
+    at = first_outside(term, ("=", "=="))
+    if not at or at + 1 >= len(term):
         raise UnreadError("column = expression expected")
-    text = reader.source(term[at + 1 :])
+    value = term[at + 1 :]
     if term[0].text != "(":
-        return [(term[at - 1].name, text)]
-    return [(t.name, text) for t in term[1 : at - 1] if t.text != ","]
+        return [(term[at - 1].name, reader.source(value))]
+    names = [t.name for t in term[1 : at - 1] if t.text != ","]
+    row = separated(value[1:-1])
+    if value[0].text != "(" or value[1].upper in _QUERIES or len(row) != len(names):
+        row = [value] * len(names)
+    return [(name, reader.source(one)) for name, one in zip(names, row, strict=True)]
 
 
 def _set(shape: query.Shape, pairs: list[tuple[str, str]]) -> tuple[Assignment, ...]:
@@ -230,6 +242,7 @@ def _set(shape: query.Shape, pairs: list[tuple[str, str]]) -> tuple[Assignment, 
 def _delete(reader: Reader) -> Operation:
     reader.expect("DELETE")
     reader.expect("FROM")
-    _, table = reader.qualified()
+    schema, table = reader.qualified()
     reader.until("WHERE", *_TAIL)
-    return Operation(Kind.DELETE, table=table, where=_where(reader))
+    temporary = schema.lower() == "temp"
+    return Operation(Kind.DELETE, table=table, temporary=temporary, where=_where(reader))

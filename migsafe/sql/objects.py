@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 from migsafe.model.schema import Index, IndexColumn, Table, Trigger, View
 from migsafe.sql.reader import Reader, UnreadError, mentions, normalised
@@ -77,7 +78,7 @@ def _check_body(body: Sequence[Token]) -> None:
 
 def _before_statements(words: Sequence[str]) -> list[int]:
     """The places of BEGIN and of the semicolons between the body's statements."""
-    pairs = enumerate(zip(words, words[1:], strict=False))
+    pairs = enumerate(pairwise(words))
     begin = next((at for at, (a, b) in pairs if a == "BEGIN" and b in _BODY_VERBS), None)
     if begin is None:
         return []

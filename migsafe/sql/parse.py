@@ -257,7 +257,7 @@ def _vacuum(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
     reader.expect("VACUUM")
     name = reader.name() if reader and reader.peek() != "INTO" else ""
-    value = _value(reader, reader.rest()) if reader.accept("INTO") else ""
+    value = reader.source(reader.rest()) if reader.accept("INTO") else ""
     return (Operation(Kind.VACUUM, name=name, value=value, line=line),)
 
 

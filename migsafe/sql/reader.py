@@ -8,7 +8,7 @@ from migsafe.model.migration import Dialect
 from migsafe.sql.mentions import mentions
 from migsafe.sql.tokens import NAMES, RESERVED, Lines, Token, joined, stripped, tokenize
 
-__all__ = ["Reader", "UnreadError", "mentions", "normalised", "separated"]
+__all__ = ["Reader", "UnreadError", "first_outside", "mentions", "normalised", "separated"]
 
 
 class UnreadError(Exception):
@@ -127,13 +127,9 @@ class Reader:
 
     def until(self, *words: str) -> Sequence[Token]:
         """The tokens up to one of these words outside brackets, or to the end."""
-        start, depth = self.at, 0
-        while self:
-            word = self.peek()
-            if depth == 0 and word in words:
-                break
-            depth += (word == "(") - (word == ")")
-            self.at += 1
+        start = self.at
+        found = first_outside(self.tokens, words, start)
+        self.at = len(self.tokens) if found is None else found
         return self.tokens[start : self.at]
 
     def rest(self) -> Sequence[Token]:
@@ -171,6 +167,22 @@ def separated(tokens: Sequence[Token]) -> list[Sequence[Token]]:
     if start < len(tokens) or found:
         found.append(tokens[start:])
     return found
+
+
+def first_outside(tokens: Sequence[Token], words: Sequence[str], start: int = 0) -> int | None:
+    """The first of these words or marks, from `start` on, that stands outside brackets."""
+    depth = 0
+    for at in range(start, len(tokens)):
+        word = tokens[at].upper
+        if depth == 0 and word in words and not _is_operator(tokens, at):
+            return at
+        depth += (word == "(") - (word == ")")
+    return None
+
+
+def _is_operator(tokens: Sequence[Token], at: int) -> bool:
+    """Is this FROM the end of IS DISTINCT FROM?"""
+    return at > 0 and tokens[at].upper == "FROM" and tokens[at - 1].upper == "DISTINCT"
 
 
 def normalised(tokens: Sequence[Token]) -> str:

@@ -184,9 +184,7 @@ def comments(
     lines = Lines(text)
     stop = len(text) if end is None else end
     matches = _COMMENT[dialect].finditer(text, start, stop)
-    return tuple(
-        (lines.place(m.start())[0], _bare(m["comment"])) for m in matches if m["comment"]
-    )
+    return tuple((lines.place(m.start())[0], _bare(m["comment"])) for m in matches if m["comment"])
 
 
 def _bare(comment: str) -> str:

@@ -47,7 +47,7 @@ def told(before: str, after: str) -> list[tuple[str, str, str, str, str, str]]:
         ("CREATE TABLE t (a DEFAULT x)", "CREATE TABLE t (a DEFAULT 'x')"),
         ("CREATE TABLE t (a DEFAULT (1))", "CREATE TABLE t (a DEFAULT 1)"),
         ("CREATE TABLE t (a DEFAULT NULL)", "CREATE TABLE t (a)"),
-        ("CREATE TABLE t (a DEFAULT current_timestamp)", "CREATE TABLE t (a DEFAULT CURRENT_TIMESTAMP)"),
+        ("CREATE TABLE t (a DEFAULT current_date)", "CREATE TABLE t (a DEFAULT CURRENT_DATE)"),
         ("CREATE TABLE p (id PRIMARY KEY); CREATE TABLE t (a REFERENCES p)",
          "CREATE TABLE p (id PRIMARY KEY); CREATE TABLE t (a REFERENCES P (ID))"),
         ("CREATE TABLE t (a COLLATE NOCASE); CREATE INDEX i ON t (a)",
@@ -58,7 +58,7 @@ def told(before: str, after: str) -> list[tuple[str, str, str, str, str, str]]:
          "CREATE TABLE t (a); CREATE VIEW v AS select [a] -- comment\n from \"t\""),
     ],
 )  # fmt: skip
-def test_another_spelling_is_no_difference(before, after):
+def test_another_spelling_is_no_difference(before: str, after: str) -> None:
     assert told(before, after) == []
 
 
@@ -94,12 +94,16 @@ def test_another_spelling_is_no_difference(before, after):
          ("option", "altered", "autoincrement", "autoincrement", "no", "yes")),
     ],
 )  # fmt: skip
-def test_one_difference_of_a_table_is_told_once(before, after, change):
+def test_one_difference_of_a_table_is_told_once(
+    before: str, after: str, change: tuple[str, ...]
+) -> None:
     assert told(f"CREATE TABLE t ({before})", f"CREATE TABLE t ({after})") == [change]
 
 
-@pytest.mark.parametrize(("option", "aspect"), [("STRICT", "strict"), ("WITHOUT ROWID", "without rowid")])
-def test_table_options_differ(option, aspect):
+@pytest.mark.parametrize(
+    ("option", "aspect"), [("STRICT", "strict"), ("WITHOUT ROWID", "without rowid")]
+)
+def test_table_options_differ(option: str, aspect: str) -> None:
     table = "CREATE TABLE t (a INT PRIMARY KEY)"
     assert told(table, f"{table} {option}") == [("option", "altered", aspect, aspect, "no", "yes")]
 
@@ -141,19 +145,21 @@ def test_table_options_differ(option, aspect):
         ("", "CREATE TABLE v (x, y)", ("table", "added", "", "", "", "(x, y)")),
     ],
 )  # fmt: skip
-def test_one_difference_beside_the_tables_is_told_once(before, after, change):
+def test_one_difference_beside_the_tables_is_told_once(
+    before: str, after: str, change: tuple[str, ...]
+) -> None:
     tables = "CREATE TABLE t (a, b); CREATE TABLE u (a);"
     assert told(tables + before, tables + after) == [change]
 
 
-def test_a_unique_index_beside_the_clause_is_an_index_more():
+def test_a_unique_index_beside_the_clause_is_an_index_more() -> None:
     table = "CREATE TABLE t (a UNIQUE);"
     assert told(table, table + "CREATE UNIQUE INDEX i ON t (a)") == [
         ("index", "added", "i", "", "", "unique (a)")
     ]
 
 
-def test_a_unique_index_that_demands_less_does_not_stand_for_the_clause():
+def test_a_unique_index_that_demands_less_does_not_stand_for_the_clause() -> None:
     for index in ("(a) WHERE a > 0", "(a COLLATE NOCASE)", "(lower(a))"):
         changes = told(
             "CREATE TABLE t (a UNIQUE)", f"CREATE TABLE t (a); CREATE UNIQUE INDEX i ON t {index}"
@@ -161,13 +167,13 @@ def test_a_unique_index_that_demands_less_does_not_stand_for_the_clause():
         assert [c[:2] for c in changes] == [("unique", "removed"), ("index", "added")]
 
 
-def test_the_same_objects_need_no_look():
+def test_the_same_objects_need_no_look() -> None:
     schema = live("CREATE TABLE t (a)")
     assert diff(schema, schema) == ()
     assert diff(schema, Schema(schema.tables)) == ()
 
 
-def test_of_an_incomplete_table_only_what_is_known_counts():
+def test_of_an_incomplete_table_only_what_is_known_counts() -> None:
     whole = Table("t", (Column("a", "INT"), Column("b")), (Unique(("a",)),), strict=True)
     part = Table("t", (Column("a", "TEXT"),), complete=False)
     alike = (Schema({"t": whole}), Schema({"t": part}))
@@ -177,7 +183,7 @@ def test_of_an_incomplete_table_only_what_is_known_counts():
         assert (change.what, change.how, change.table, change.name, change.aspect) == expected
 
 
-def test_a_table_that_must_have_been_there_before_is_not_new():
+def test_a_table_that_must_have_been_there_before_is_not_new() -> None:
     unknown = Schema({"t": Table("t", complete=False)}, complete=False)
     assert diff(Schema(), unknown) == ()
     assert diff(Schema(), Schema({"t": Table("t", complete=False)})) == (
@@ -185,7 +191,7 @@ def test_a_table_that_must_have_been_there_before_is_not_new():
     )
 
 
-def test_texts_that_could_not_be_read_are_not_compared():
+def test_texts_that_could_not_be_read_are_not_compared() -> None:
     before = Schema(triggers={"r": Trigger("r", "t", body="")}, views={"v": View("v")})
     after = Schema(
         triggers={"r": Trigger("r", "t", body="BEGIN SELECT 1; END")},
@@ -194,19 +200,19 @@ def test_texts_that_could_not_be_read_are_not_compared():
     assert diff(before, after) == ()
 
 
-def test_virtual_tables_differ_by_their_module_only():
+def test_virtual_tables_differ_by_their_module_only() -> None:
     before, after = Table("t", virtual="fts4"), Table("t", virtual="fts5")
     (change,) = diff(Schema({"t": before}), Schema({"t": after}))
     assert (change.what, change.aspect, change.before) == ("option", "virtual", "fts4")
 
 
-def test_a_foreign_key_to_an_unknown_parent_is_still_compared():
+def test_a_foreign_key_to_an_unknown_parent_is_still_compared() -> None:
     one = Schema({"t": Table("t", (Column("a"),), foreign_keys=(ForeignKey(("a",), "p"),))})
     two = Schema({"t": Table("t", (Column("a"),), foreign_keys=(ForeignKey(("a",), "q"),))})
     assert [c.how for c in diff(one, two)] == ["removed", "added"]
 
 
-def test_changes_come_in_a_stable_order():
+def test_changes_come_in_a_stable_order() -> None:
     before = live("CREATE TABLE b (x); CREATE TABLE a (x); CREATE VIEW v AS SELECT 1")
     after = live("CREATE TABLE c (x); CREATE TABLE a (y); CREATE INDEX i ON a (y)")
     whats = [(c.what, c.how, c.table) for c in diff(before, after)]

@@ -33,7 +33,7 @@ USERS = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, age INT CHECK (
 POSTS = "CREATE TABLE posts (id INTEGER PRIMARY KEY, author INT REFERENCES users (id))"
 
 
-def test_untouched_tables_are_shared():
+def test_untouched_tables_are_shared() -> None:
     before = folded(USERS, POSTS)
     after = folded("ALTER TABLE users ADD COLUMN name TEXT", schema=before)
     assert after.tables["posts"] is before.tables["posts"]
@@ -71,14 +71,14 @@ def test_untouched_tables_are_shared():
         "BEGIN",
     ],
 )
-def test_what_the_engine_refuses_or_what_changes_no_schema_gives_the_same_object(sql):
+def test_what_the_engine_refuses_or_what_changes_no_schema_gives_the_same_object(sql: str) -> None:
     schema = folded(
         USERS, POSTS, "CREATE INDEX one_index ON users (email)", "CREATE VIEW seen AS SELECT 1 AS b"
     )
     assert folded(sql, schema=schema) is schema
 
 
-def test_dropping_a_table_takes_its_indexes_and_triggers_along():
+def test_dropping_a_table_takes_its_indexes_and_triggers_along() -> None:
     schema = folded(
         USERS,
         POSTS,
@@ -93,7 +93,7 @@ def test_dropping_a_table_takes_its_indexes_and_triggers_along():
     assert (set(schema.triggers), set(schema.views)) == ({"u"}, {"v"})
 
 
-def test_the_rebuild_of_a_table_leaves_foreign_keys_on_the_new_one():
+def test_the_rebuild_of_a_table_leaves_foreign_keys_on_the_new_one() -> None:
     schema = folded(
         USERS,
         POSTS,
@@ -106,7 +106,7 @@ def test_the_rebuild_of_a_table_leaves_foreign_keys_on_the_new_one():
     assert schema.tables["users"].foreign_keys[0].ref_table == "users"
 
 
-def test_a_renamed_table_is_followed_by_everything_that_names_it():
+def test_a_renamed_table_is_followed_by_everything_that_names_it() -> None:
     schema = folded(
         USERS,
         POSTS,
@@ -125,9 +125,9 @@ def test_a_renamed_table_is_followed_by_everything_that_names_it():
     assert schema.views["v"].select == "SELECT members.id FROM posts, members"
 
 
-def test_a_renamed_column_is_followed_by_everything_that_names_it():
+def test_a_renamed_column_is_followed_by_everything_that_names_it() -> None:
     schema = folded(
-        "CREATE TABLE t (a INT UNIQUE CHECK (a > 0), b AS (a + 1), FOREIGN KEY (a) REFERENCES t (a))",
+        "CREATE TABLE t (a UNIQUE CHECK (a > 0), b AS (a + 1), FOREIGN KEY (a) REFERENCES t (a))",
         "CREATE TABLE child (x REFERENCES t (a))",
         "CREATE INDEX i ON t (a, a || 'a') WHERE a <> 'a'",
         "CREATE TRIGGER tr AFTER UPDATE OF a ON t BEGIN DELETE FROM child WHERE x = new.a; END",
@@ -149,7 +149,7 @@ def test_a_renamed_column_is_followed_by_everything_that_names_it():
     assert schema.views["v"].select == "SELECT z AS k, 'a' FROM t"
 
 
-def test_a_text_that_does_not_settle_which_column_is_meant_becomes_unknown():
+def test_a_text_that_does_not_settle_which_column_is_meant_becomes_unknown() -> None:
     schema = folded(
         "CREATE TABLE t (a, b)",
         "CREATE TABLE u (a)",
@@ -162,7 +162,7 @@ def test_a_text_that_does_not_settle_which_column_is_meant_becomes_unknown():
     assert schema.complete
 
 
-def test_a_dropped_column_leaves_texts_that_still_name_it_unknown():
+def test_a_dropped_column_leaves_texts_that_still_name_it_unknown() -> None:
     # SQLite takes "b" for text from here on, and rewrites it so at the next ALTER TABLE.
     schema = folded(
         "CREATE TABLE t (a, b)",
@@ -174,7 +174,7 @@ def test_a_dropped_column_leaves_texts_that_still_name_it_unknown():
     assert schema.views["w"].select == "SELECT a FROM t"
 
 
-def test_temporary_objects_win_over_main_ones():
+def test_temporary_objects_win_over_main_ones() -> None:
     schema = folded(
         "CREATE TABLE t (a)",
         "CREATE TEMP TABLE t (b)",
@@ -203,7 +203,9 @@ def test_temporary_objects_win_over_main_ones():
         ("CREATE TRIGGER t INSERT ON old BEGIN SELECT 1; END", "old", []),
     ],
 )
-def test_a_table_never_seen_created_is_known_in_part(sql, table, columns):
+def test_a_table_never_seen_created_is_known_in_part(
+    sql: str, table: str, columns: list[str]
+) -> None:
     schema = folded(sql)
     assert not schema.complete
     assert list(schema.tables) == [table]
@@ -214,18 +216,18 @@ def test_a_table_never_seen_created_is_known_in_part(sql, table, columns):
 @pytest.mark.parametrize(
     "sql", ["DROP TABLE old", "DROP INDEX old", "DROP TRIGGER old", "DROP VIEW old", "MERGE INTO t"]
 )
-def test_what_must_have_been_there_makes_the_schema_incomplete(sql):
+def test_what_must_have_been_there_makes_the_schema_incomplete(sql: str) -> None:
     schema = folded(sql)
     assert not schema.complete
     assert schema.tables == {}
 
 
-def test_sqlites_own_tables_are_never_missing():
+def test_sqlites_own_tables_are_never_missing() -> None:
     schema = Schema()
     assert folded("DROP TABLE sqlite_stat1", schema=schema) is schema
 
 
-def test_program_code_makes_the_schema_incomplete_and_later_statements_are_believed():
+def test_program_code_makes_the_schema_incomplete_and_later_statements_are_believed() -> None:
     schema = fold(folded(USERS), Operation(Kind.OPAQUE), Dialect.SQLITE)
     assert not schema.complete
     assert fold(schema, Operation(Kind.OPAQUE), Dialect.SQLITE) is schema
@@ -233,7 +235,7 @@ def test_program_code_makes_the_schema_incomplete_and_later_statements_are_belie
     assert [c.name for c in again.tables["users"].columns] == ["id"]
 
 
-def test_a_table_made_from_a_query_has_unknown_columns():
+def test_a_table_made_from_a_query_has_unknown_columns() -> None:
     schema = folded(USERS, "CREATE TABLE copy AS SELECT * FROM users")
     assert schema.complete
     assert not schema.tables["copy"].complete
@@ -242,7 +244,7 @@ def test_a_table_made_from_a_query_has_unknown_columns():
 # -- constraints and other dialects ---------------------------------------------------------------
 
 
-def test_a_column_is_altered_in_place_and_stays_in_the_key():
+def test_a_column_is_altered_in_place_and_stays_in_the_key() -> None:
     schema = Schema({"t": Table("t", (Column("id", "int", primary_key=1), Column("a", "int")))})
     new = Table("t", (Column("id", "bigint", not_null=True),), complete=False)
     operation = Operation(Kind.ALTER_COLUMN, table="t", column="id", definition=new)
@@ -250,7 +252,7 @@ def test_a_column_is_altered_in_place_and_stays_in_the_key():
     assert column == Column("id", "bigint", not_null=True, primary_key=1)
 
 
-def test_an_altered_column_may_get_another_name():
+def test_an_altered_column_may_get_another_name() -> None:
     schema = Schema({"t": Table("t", (Column("a", "int"),), uniques=(Unique(("a",)),))})
     new = Table("t", (Column("b", "text"),), complete=False)
     operation = Operation(Kind.ALTER_COLUMN, table="t", column="a", definition=new)
@@ -259,7 +261,7 @@ def test_an_altered_column_may_get_another_name():
     assert table.uniques == (Unique(("b",)),)
 
 
-def test_constraints_come_and_go_by_name():
+def test_constraints_come_and_go_by_name() -> None:
     schema = Schema({"t": Table("t", (Column("a"), Column("b")))})
     unique = Table("t", uniques=(Unique(("a", "b"), "u"),), complete=False)
     added = Operation(Kind.ADD_CONSTRAINT, table="t", name="u", definition=unique)
@@ -277,20 +279,20 @@ def test_constraints_come_and_go_by_name():
         (Table("t", (Column("a", primary_key=1),)), "t_pkey"),
     ],
 )
-def test_postgres_names_of_nameless_constraints_are_known(table, name):
+def test_postgres_names_of_nameless_constraints_are_known(table: Table, name: str) -> None:
     operation = Operation(Kind.DROP_CONSTRAINT, table="t", name=name)
     left = fold(Schema({"t": table}), operation, Dialect.POSTGRES).tables["t"]
     assert left == Table("t", (Column("a"),))
 
 
-def test_dropping_an_unknown_constraint_leaves_the_table_known_in_part():
+def test_dropping_an_unknown_constraint_leaves_the_table_known_in_part() -> None:
     schema = Schema({"t": Table("t", (Column("a"),))})
     operation = Operation(Kind.DROP_CONSTRAINT, table="t", name="who_knows")
     left = fold(schema, operation, Dialect.POSTGRES).tables["t"]
     assert left == replace(schema.tables["t"], complete=False)
 
 
-def test_a_dropped_column_takes_its_constraints_and_indexes_along_on_servers():
+def test_a_dropped_column_takes_its_constraints_and_indexes_along_on_servers() -> None:
     table = Table(
         "t",
         (Column("a", primary_key=1), Column("b")),
@@ -305,7 +307,7 @@ def test_a_dropped_column_takes_its_constraints_and_indexes_along_on_servers():
     assert set(after.indexes) == {"j"}
 
 
-def test_mysql_indexes_are_each_tables_own():
+def test_mysql_indexes_are_each_tables_own() -> None:
     schema = Schema({"t": Table("t", (Column("a"),)), "u": Table("u", (Column("a"),))})
     for name in ("t", "u"):
         index = Index("i", name, (IndexColumn("a"),))

@@ -19,7 +19,7 @@ def database() -> Iterator[sqlite3.Connection]:
         yield connection
 
 
-def test_everything_that_was_made_is_read(database):
+def test_everything_that_was_made_is_read(database: sqlite3.Connection) -> None:
     database.executescript(
         """
         CREATE TABLE "My Table" (id INTEGER PRIMARY KEY AUTOINCREMENT, a TEXT UNIQUE CHECK (a<>''));
@@ -46,7 +46,9 @@ def test_everything_that_was_made_is_read(database):
     assert schema.views["v"].columns == ("x",)
 
 
-def test_sqlites_own_and_ignored_and_temporary_tables_are_left_out(database):
+def test_sqlites_own_and_ignored_and_temporary_tables_are_left_out(
+    database: sqlite3.Connection,
+) -> None:
     database.executescript(
         """
         CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT);
@@ -60,7 +62,7 @@ def test_sqlites_own_and_ignored_and_temporary_tables_are_left_out(database):
     assert schema.indexes == {}
 
 
-def test_virtual_tables_stand_for_the_tables_they_keep(database):
+def test_virtual_tables_stand_for_the_tables_they_keep(database: sqlite3.Connection) -> None:
     database.executescript(
         """
         CREATE VIRTUAL TABLE doc USING fts5(title, body);
@@ -74,7 +76,7 @@ def test_virtual_tables_stand_for_the_tables_they_keep(database):
     assert set(schema.tables) == {"doc", "place", "document_data"}
 
 
-def test_a_module_that_is_not_built_in_does_not_hinder(database):
+def test_a_module_that_is_not_built_in_does_not_hinder(database: sqlite3.Connection) -> None:
     database.executescript(
         """
         CREATE TABLE map_node (a);
@@ -89,14 +91,18 @@ def test_a_module_that_is_not_built_in_does_not_hinder(database):
     assert schema.tables == {"map": Table("map", virtual="geopoly_of_old")}
 
 
-def test_a_table_renamed_by_an_old_sqlite_goes_by_its_present_name(database):
+def test_a_table_renamed_by_an_old_sqlite_goes_by_its_present_name(
+    database: sqlite3.Connection,
+) -> None:
     database.execute("CREATE TABLE 'odd one' (a)")
     database.execute("ALTER TABLE 'odd one' RENAME TO \"x y\"")
     assert inspect(database).tables["x y"].name == "x y"
 
 
 @pytest.mark.parametrize("factory", [bytes, str])
-def test_factories_of_the_connection_do_not_matter(database, factory):
+def test_factories_of_the_connection_do_not_matter(
+    database: sqlite3.Connection, factory: type
+) -> None:
     database.execute("CREATE TABLE t (a REFERENCES p)")
     database.text_factory = factory
     database.row_factory = sqlite3.Row
@@ -104,7 +110,7 @@ def test_factories_of_the_connection_do_not_matter(database, factory):
     assert (database.text_factory, database.row_factory) == (factory, sqlite3.Row)
 
 
-def test_reading_writes_nothing(database):
+def test_reading_writes_nothing(database: sqlite3.Connection) -> None:
     database.execute("CREATE TABLE t (a)")
     before = (database.total_changes, database.serialize())
     inspect(database)
@@ -112,7 +118,7 @@ def test_reading_writes_nothing(database):
     assert not database.in_transaction
 
 
-def test_a_broken_schema_raises_what_sqlite_says(database):
+def test_a_broken_schema_raises_what_sqlite_says(database: sqlite3.Connection) -> None:
     database.executescript(
         """
         CREATE TABLE t (a); PRAGMA writable_schema = ON;
@@ -125,7 +131,7 @@ def test_a_broken_schema_raises_what_sqlite_says(database):
             inspect(copy)
 
 
-def test_pragmas_tell_what_they_can_of_a_table(database):
+def test_pragmas_tell_what_they_can_of_a_table(database: sqlite3.Connection) -> None:
     database.executescript(
         """
         CREATE TABLE p (x, y, PRIMARY KEY (x, y));

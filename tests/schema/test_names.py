@@ -15,7 +15,7 @@ from migsafe.sql.parse import normalise
         ("SELECT t FROM t", "SELECT t FROM new"),
         ("SELECT 1 FROM a, main.t WHERE x IN t", "SELECT 1 FROM a, main.new WHERE x IN new"),
         ("SELECT x.t FROM x JOIN t ON x.a = t.a", "SELECT x.t FROM x JOIN new ON x.a = new.a"),
-        ("SELECT 't', f(t, 1) FROM (SELECT 1 FROM t)", "SELECT 't', f(t, 1) FROM (SELECT 1 FROM new)"),
+        ("SELECT 't', f(t) FROM (SELECT 1 FROM t)", "SELECT 't', f(t) FROM (SELECT 1 FROM new)"),
         ("BEGIN INSERT OR IGNORE INTO t(t) VALUES (1); END",
          "BEGIN INSERT OR IGNORE INTO new(t) VALUES (1); END"),
         ("SELECT a IS DISTINCT FROM t FROM b", "SELECT a IS DISTINCT FROM t FROM b"),
@@ -25,7 +25,7 @@ from migsafe.sql.parse import normalise
         ("SELECT * FROM t WHERE t MATCH 'x'", None),
     ],
 )  # fmt: skip
-def test_a_table_is_renamed_where_it_is_one(text, after):
+def test_a_table_is_renamed_where_it_is_one(text: str, after: str | None) -> None:
     changed = names.with_table(normalise(text), "T", "new")
     assert changed == (None if after is None else normalise(after))
 
@@ -52,7 +52,9 @@ AWAY = names.Scope("t", rows=True, used=False, sole=False)
         (AWAY, "SELECT a FROM a", "SELECT a FROM a"),
     ],
 )
-def test_a_column_is_renamed_where_it_is_certain(scope, text, after):
+def test_a_column_is_renamed_where_it_is_certain(
+    scope: names.Scope, text: str, after: str | None
+) -> None:
     changed = names.with_column(normalise(text), scope, "A", "z")
     assert changed == (None if after is None else normalise(after))
 
@@ -66,17 +68,17 @@ def test_a_column_is_renamed_where_it_is_certain(scope, text, after):
         ("\"A\" = 'a'", "z = 'a'"),
     ],
 )
-def test_an_expression_sees_one_table(text, after):
+def test_an_expression_sees_one_table(text: str, after: str) -> None:
     assert names.in_expression(normalise(text), "t", "a", "z") == normalise(after)
 
 
-def test_a_keyword_stays_a_keyword():
+def test_a_keyword_stays_a_keyword() -> None:
     assert names.in_expression('CASE WHEN "end" THEN 1 END', "t", "end", "z") == (
         "CASE WHEN z THEN 1 END"
     )
 
 
-def test_a_text_uses_what_stands_in_a_tables_place():
+def test_a_text_uses_what_stands_in_a_tables_place() -> None:
     text = "WITH c AS (SELECT 1 FROM a) SELECT x FROM c LEFT JOIN main.b, d WHERE e IN (SELECT 1)"
     assert names.used(text) == {"a", "b", "c", "d"}
     assert names.used("BEGIN INSERT INTO t(a) VALUES (1) ON CONFLICT DO UPDATE SET a = 1; END") == {

@@ -1,0 +1,49 @@
+# Every target sets up what it needs: `make demo` and `make test` work on a fresh machine.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+INCIDENTS ?= ../shared/incidents
+
+.PHONY: demo test test-all lint docs scoreboard bench clean
+
+demo: $(READY)
+	@$(BIN)/python fixtures/demo/run.py
+
+test: $(READY)
+	$(BIN)/python -m pytest -n auto -m "not slow"
+
+test-all: $(READY)
+	$(BIN)/python -m pytest -n auto
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python docs/generate.py --check
+
+docs: $(READY)
+	$(BIN)/python docs/generate.py
+
+scoreboard: $(READY)
+	@if [ -f "$(INCIDENTS)/score.py" ]; then \
+	  $(BIN)/python "$(INCIDENTS)/score.py" --root "$(INCIDENTS)/sqlite" fixtures/incidents \
+	    --migsafe "$(abspath $(BIN))/migsafe"; \
+	else \
+	  echo "no scoreboard: $(INCIDENTS)/score.py is not here (set INCIDENTS=folder)"; \
+	fi
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(not (3, 11) <= v < (3, 14))' \
+	  || { echo "Python 3.11 to 3.13 is needed: make PYTHON=/path/to/python3.12"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
