@@ -7,13 +7,13 @@ import builtins
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum
 
 from migsafe.adapters.alembic_calls import TableName
 from migsafe.adapters.alembic_text import Scope, dotted, literal
 
 
-class Role(StrEnum):
+class Role(Enum):
     """What a value can do to the database."""
 
     OP = "op"  # alembic.op
@@ -95,6 +95,8 @@ def _of_attribute(node: ast.Attribute, scope: Scope) -> Known:
     owner = role(node.value, scope)
     if owner is Role.CONTEXT and node.attr in {"bind", "connection"}:
         return Role.BIND
+    if owner is Role.BIND and node.attr == "dialect":
+        return Role.HARMLESS
     if owner in {Role.CONTEXT, Role.BIND, Role.OP, Role.FOREIGN, Role.HARMLESS}:
         return owner
     return Role.LOCAL

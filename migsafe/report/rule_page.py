@@ -25,12 +25,12 @@ class Example:
     files: tuple[tuple[str, str], ...]
 
 
-def page(rule: Rule, examples: tuple[Example, ...]) -> str:
-    """The whole page."""
-    return "\n".join(_page(rule, examples)).rstrip() + "\n"
+def page(rule: Rule, examples: tuple[Example, ...], said: str = "") -> str:
+    """The whole page; `said` is what migsafe prints about the first fail example."""
+    return "\n".join(_page(rule, examples, said)).rstrip() + "\n"
 
 
-def _page(rule: Rule, examples: tuple[Example, ...]) -> Iterator[str]:
+def _page(rule: Rule, examples: tuple[Example, ...], said: str) -> Iterator[str]:
     yield f"# {rule.id}"
     yield ""
     yield f"{rule.title[0].upper()}{rule.title[1:]}."
@@ -43,6 +43,8 @@ def _page(rule: Rule, examples: tuple[Example, ...]) -> Iterator[str]:
     yield from _section("Instead", _remedy(rule))
     for example in examples:
         yield from _section(_KINDS[example.kind], _files(example))
+        if said and example.kind == "fail":
+            yield from ("What migsafe says:", "```text", said, "```", "")
     yield from _section("Allow it", _allow(rule))
     yield from _section("How it is found", _queries(rule))
 

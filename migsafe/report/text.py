@@ -38,6 +38,11 @@ def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
     return "\n".join(lines) + "\n"
 
 
+def finding_text(finding: Finding) -> str:
+    """One finding as it stands in the report, without colours."""
+    return "\n".join(_finding(finding, plain, 0))
+
+
 def _shown(finding: Finding, verbosity: int) -> bool:
     if finding.suppressed and verbosity < 1:
         return False

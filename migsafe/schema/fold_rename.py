@@ -207,7 +207,8 @@ class _Scope:
         return _kept(view, replace(view, select=self._text(view.select, rows=False)))
 
     def _text(self, text: str, *, rows: bool) -> str:
-        if names.absent(text, self._old):
+        far = not rows and names.absent(text, self._table)
+        if far or names.absent(text, self._old):
             return text
         others = names.used(text) - {fold_name(self._table)}
         sole = all(map(self._lacks, others))

@@ -6,7 +6,7 @@ each entry.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from migsafe.model.migration import Dialect, Feature
@@ -36,19 +36,16 @@ class _Functions:
 
 
 _CREATE = ("CREATE",)
-_ALTER = ("ALTER",)
 _WORDS = (
     _Words("WITHOUT ROWID tables", "3.8.2", ("WITHOUT", "ROWID"), "withoutrowid.html", _CREATE),
-    _Words("common table expressions", "3.8.3", ("WITH",), "lang_with.html", ("WITH",)),
     _Words("VACUUM INTO", "3.27.0", ("INTO",), "lang_vacuum.html", ("VACUUM",)),
     _Words("ON CONFLICT .. DO (upsert)", "3.24.0", ("DO", "NOTHING"), "lang_upsert.html"),
     _Words("ON CONFLICT .. DO (upsert)", "3.24.0", ("DO", "UPDATE"), "lang_upsert.html"),
-    _Words("window functions", "3.25.0", ("OVER", "("), "windowfunctions.html"),
-    _Words("FILTER on aggregates", "3.30.0", ("FILTER", "("), "lang_aggfunc.html"),
+    _Words("window functions", "3.25.0", (")", "OVER"), "windowfunctions.html"),
+    _Words("FILTER on aggregates", "3.30.0", (")", "FILTER", "("), "lang_aggfunc.html"),
     _Words("NULLS FIRST and NULLS LAST", "3.30.0", ("NULLS", "FIRST"), "lang_select.html"),
     _Words("NULLS FIRST and NULLS LAST", "3.30.0", ("NULLS", "LAST"), "lang_select.html"),
     _Words("generated columns", "3.31.0", ("GENERATED", "ALWAYS"), "gencol.html"),
-    _Words("RETURNING", "3.35.0", ("RETURNING",), "lang_returning.html"),
     _Words("MATERIALIZED hints", "3.35.0", ("AS", "MATERIALIZED"), "lang_with.html"),
     _Words("MATERIALIZED hints", "3.35.0", ("AS", "NOT", "MATERIALIZED"), "lang_with.html"),
     _Words("the -> and ->> operators", "3.38.0", ("->",), "json1.html", (), "json"),
@@ -76,11 +73,12 @@ _FUNCTIONS = (
     _Functions(
         "3.35.0",
         ("acos", "asin", "atan", "atan2", "ceil", "ceiling", "cos", "degrees", "exp", "floor",
-         "ln", "log", "log10", "log2", "mod", "pi", "pow", "power", "radians", "sign", "sin",
-         "sqrt", "tan", "trunc"),
+         "ln", "log", "log10", "log2", "mod", "pi", "pow", "power", "radians", "sin", "sinh",
+         "sqrt", "tan", "tanh", "trunc", "acosh", "asinh", "atanh", "cosh"),
         "lang_mathfunc.html",
         "math",
     ),
+    _Functions("3.35.0", ("sign",), "lang_corefunc.html"),
     _Functions("3.38.0", ("format",), "lang_corefunc.html"),
     _Functions("3.38.0", ("unixepoch",), "lang_datefunc.html"),
     _Functions("3.41.0", ("unhex",), "lang_corefunc.html"),
@@ -97,8 +95,8 @@ _FUNCTIONS = (
         "json1.html",
         "json",
     ),
-    _Functions("3.18.0", ("json_patch", "json_group_array", "json_group_object"), "json1.html",
-               "json"),
+    _Functions("3.10.0", ("json_group_array", "json_group_object"), "json1.html", "json"),
+    _Functions("3.18.0", ("json_patch",), "json1.html", "json"),
     _Functions("3.14.0", ("json_quote",), "json1.html", "json"),
     _Functions("3.42.0", ("json_error_position",), "json1.html", "json"),
     _Functions("3.45.0", ("jsonb", "jsonb_extract", "jsonb_set", "jsonb_insert", "jsonb_replace",
@@ -149,7 +147,8 @@ def _at(feature: Feature, line: int) -> Feature:
 
 def _found(tokens: Sequence[Token]) -> Iterator[tuple[Token, Feature]]:
     words = [t.upper for t in tokens]
-    yield from _whole(tokens, words)
+    for find in _FINDERS:
+        yield from ((tokens[at], feature) for at, feature in find(words))
     for at, word in enumerate(words):
         for entry in _BY_FIRST.get(word, ()):
             if _matches(words, at, entry):
@@ -164,54 +163,126 @@ def _matches(words: Sequence[str], at: int, entry: _Words) -> bool:
     return tuple(words[at : at + len(entry.words)]) == entry.words
 
 
+_BEFORE_NAMES = {"INTO", "TABLE", "VIEW", "REFERENCES", "INDEX", "EXISTS", "WITH", "RECURSIVE", "."}
+
+
 def _function(
     tokens: Sequence[Token], words: Sequence[str], at: int
 ) -> Iterator[tuple[Token, Feature]]:
     entry = _BY_FUNCTION.get(tokens[at].text.lower())
     before = words[at - 1] if at else ""
-    if entry is not None and before not in {"INTO", "TABLE", "REFERENCES", "ON", "INDEX", "EXISTS"}:
+    indexed = before == "ON" and _is_index(words)
+    if entry is not None and before not in _BEFORE_NAMES and not indexed:
         yield tokens[at], _feature(f"{tokens[at].text.lower()}()", entry)
 
 
-def _whole(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[tuple[Token, Feature]]:
-    """Features that take more than neighbouring words to see."""
-    if words[:2] == ["ALTER", "TABLE"]:
-        yield from _altered(tokens, words)
-    if words[:1] == ["UPDATE"] and "SET" in words:
-        at = _outer(words, "FROM", words.index("SET"))
-        if at:
-            yield tokens[at], _built("UPDATE .. FROM", "3.33.0", "lang_update.html")
-    if words[:2] == ["CREATE", "TABLE"] and _is_strict(words):
-        yield tokens[-1], _built("STRICT tables", "3.37.0", "stricttables.html")
-    if words[:1] == ["CREATE"] and "INDEX" in words[1:3] and "WHERE" in words:
-        yield tokens[words.index("WHERE")], _built("partial indexes", "3.8.0", "partialindex.html")
+def _is_index(words: Sequence[str]) -> bool:
+    return words[:1] == ["CREATE"] and "INDEX" in words[1:3]
 
 
-def _altered(tokens: Sequence[Token], words: Sequence[str]) -> Iterator[tuple[Token, Feature]]:
+# -- features that take more than neighbouring words to see ---------------------------------------
+
+_Finder = Callable[[Sequence[str]], Iterator[tuple[int, Feature]]]
+
+
+def _altered(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    if list(words[:2]) != ["ALTER", "TABLE"]:
+        return
     start = 5 if words[3:4] == ["."] else 3
     verb, noun = ([*words[start : start + 2], "", ""])[:2]
     if verb == "RENAME" and noun != "TO":
-        yield tokens[start], _built("RENAME COLUMN", "3.25.0", "lang_altertable.html")
+        yield start, _built("RENAME COLUMN", "3.25.0", "lang_altertable.html")
     if verb == "DROP":
-        yield tokens[start], _built("DROP COLUMN", "3.35.0", "lang_altertable.html")
+        yield start, _built("DROP COLUMN", "3.35.0", "lang_altertable.html")
 
 
-def _is_strict(words: Sequence[str]) -> bool:
-    for word in reversed(words):
-        if word == "STRICT":
-            return True
-        if word == ")":
-            return False
-    return False
+def _updated(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    start = words.index("SET") if "UPDATE" in words[:1] and "SET" in words else None
+    at = None if start is None else _outside(words, "FROM", start)
+    if at is not None:
+        yield at, _built("UPDATE .. FROM", "3.33.0", "lang_update.html")
+    if start is not None and words[start + 1 : start + 2] == ["("]:
+        yield start + 1, _built("row values", "3.15.0", "rowvalue.html")
 
 
-def _outer(words: Sequence[str], wanted: str, start: int) -> int:
+def _created_table(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    if words[:1] != ["CREATE"] or "TABLE" not in words[1:3]:
+        return
+    body = len(words) - 1 - words[::-1].index(")") if ")" in words else len(words)
+    if "STRICT" in words[body:]:
+        at = words.index("STRICT", body)
+        yield at, _built("STRICT tables", "3.37.0", "stricttables.html")
+    for at in range(body):
+        typed = words[at] == "AS" and words[at + 1] == "(" and words[at - 1] != "ALWAYS"
+        if typed and "WITH" not in words and "SELECT" not in words:
+            yield at, _built("generated columns", "3.31.0", "gencol.html")
+
+
+def _created_index(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    if not _is_index(words) or "(" not in words:
+        return
+    at = _outside(words, "WHERE", 0)
+    if at is not None:
+        yield at, _built("partial indexes", "3.8.0", "partialindex.html")
+    opening = words.index("(")
+    for inner in range(opening + 1, len(words) if at is None else at):
+        if words[inner] in _OPERATORS:
+            yield inner, _built("indexes on expressions", "3.9.0", "expridx.html")
+
+
+_OPERATORS = {"(", "+", "-", "*", "/", "||", "CASE", "->", "->>", "IS", "<", ">", "="}
+
+
+def _shared(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    """WITH name AS ( or WITH name( : a table's WITHOUT and a column named with have neither."""
+    for at, word in enumerate(words):
+        if word == "WITH" and (
+            words[at + 1 : at + 2] == ["RECURSIVE"] or words[at + 2 : at + 3] in (["AS"], ["("])
+        ):
+            yield at, _built("common table expressions", "3.8.3", "lang_with.html")
+
+
+def _returned(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    writes = not {"INSERT", "REPLACE", "UPDATE", "DELETE"}.isdisjoint(words)
+    at = _outside(words, "RETURNING", 1) if writes and words[:1] != ["CREATE"] else None
+    if at is not None and at + 1 < len(words):
+        yield at, _built("RETURNING", "3.35.0", "lang_returning.html")
+
+
+def _truth(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    """TRUE and FALSE were names of columns before: as a DEFAULT they became text."""
+    for at, word in enumerate(words):
+        before, after = words[at - 1] if at else "", words[at + 1 : at + 2]
+        named = before in {".", "AS", "COLUMN", "TO"} or after in (["."], ["("])
+        if word in {"TRUE", "FALSE"} and not named:
+            yield at, _built("the words TRUE and FALSE", "3.23.0", "lang_expr.html")
+
+
+def _schema_table(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
+    for at, word in enumerate(words):
+        if word in {"SQLITE_SCHEMA", "SQLITE_TEMP_SCHEMA"}:
+            yield at, _built("the name sqlite_schema", "3.33.0", "schematab.html")
+
+
+_FINDERS: tuple[_Finder, ...] = (
+    _altered,
+    _updated,
+    _created_table,
+    _created_index,
+    _shared,
+    _returned,
+    _truth,
+    _schema_table,
+)
+
+
+def _outside(words: Sequence[str], wanted: str, start: int) -> int | None:
     depth = 0
     for at in range(start, len(words)):
         depth += (words[at] == "(") - (words[at] == ")")
         if depth == 0 and words[at] == wanted and words[at - 1] != "DISTINCT":
             return at
-    return 0
+    return None
 
 
 def _feature(name: str, entry: _Words | _Functions) -> Feature:

@@ -123,6 +123,7 @@ class Names:
 
     def _scopes(self, node: exp.Expr) -> Iterator[_Scope]:
         """From the innermost query outwards, as far as the name can see."""
+        inserted = self._statement if isinstance(self._statement, exp.Insert) else None
         child: exp.Expr = node
         parent = node.parent
         while parent is not None:
@@ -130,7 +131,7 @@ class Names:
                 yield self._scope([item for _, item in tree.parts(parent)])
             elif isinstance(parent, (exp.Update, exp.Delete)):
                 yield self._scope([parent.this, *(item for _, item in tree.parts(parent))])
-            elif isinstance(parent, exp.OnConflict):
+            elif isinstance(parent, (exp.OnConflict, exp.Returning)) and parent.parent is inserted:
                 yield self._conflict_scope()
             elif isinstance(parent, exp.CTE) or (
                 isinstance(child, exp.Subquery) and isinstance(parent, (exp.From, exp.Join))

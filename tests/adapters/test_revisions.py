@@ -13,17 +13,20 @@ from migsafe.model.migration import Dialect, History, Migration
 
 
 def history(framework, *revisions):
-    made = tuple(
-        Migration(revision, path, parents=()) for revision, path in revisions
-    )
+    made = tuple(Migration(revision, path, parents=()) for revision, path in revisions)
     return History(Dialect.SQLITE, framework, made)
 
 
 NUMBERED = history(
-    "numbered", ("0001", "m/0001_a.sql"), ("0007", "m/0007_add_x.sql"), ("2024-01-02-000000", "m/2024-01-02-000000_y/up.sql")
+    "numbered",
+    ("0001", "m/0001_a.sql"),
+    ("0007", "m/0007_add_x.sql"),
+    ("2024-01-02-000000", "m/2024-01-02-000000_y/up.sql"),
 )
 FLY = history("flyway", ("1", "V1__a.sql"), ("1.2", "V1_2__b.sql"), ("R__v", "R__v.sql"))
-ALEMBIC = history("alembic", ("abcd12", "v/abcd12_x.py"), ("abce34", "v/abce34_y.py"), ("0012", "v/z.py"))
+ALEMBIC = history(
+    "alembic", ("abcd12", "v/abcd12_x.py"), ("abce34", "v/abce34_y.py"), ("0012", "v/z.py")
+)
 
 
 @pytest.mark.parametrize(

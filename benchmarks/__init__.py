@@ -1,0 +1,1 @@
+"""Benchmarks: each interleaves a floor and migsafe in the same run and prints the ratio."""

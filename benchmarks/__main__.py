@@ -1,0 +1,131 @@
+"""Run all benchmarks: `python -m benchmarks`."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import sqlglot
+from benchmarks.measure import Comparison, compare
+from benchmarks.projects import FLEET_CHANGE, FLEET_SCHEMA, device_script, write_history
+from migsafe import config
+from migsafe.cli.check import check
+from migsafe.cli.lint import lint
+from migsafe.cli.project import Project, Request, open_project
+from migsafe.engines import sqlite as engine
+from migsafe.model.rule import Severity
+
+HISTORY = 1000
+FLEET = 400
+Starts = Callable[[], object]
+
+
+def _process(*words: str, cwd: Path) -> Starts:
+    def run() -> None:
+        subprocess.run(words, cwd=cwd, check=False, capture_output=True)
+
+    return run
+
+
+def _open(root: Path) -> Project:
+    settings = config.load(root)
+    return open_project(settings, settings.migrations[0], Request())
+
+
+def start_up(root: Path) -> Iterator[Comparison]:
+    """Whole processes: the version, and one changed file in a history of 1,000."""
+    last = write_history(root / "history", HISTORY)
+    folder = root / "history"
+    nothing = ("python -c pass", _process(sys.executable, "-c", "pass", cwd=folder))
+    migsafe = (sys.executable, "-m", "migsafe")
+    yield compare("migsafe --version", "<= 5x", nothing, _process(*migsafe, "--version", cwd=folder))
+    name = last.relative_to(folder).as_posix()
+    yield compare(
+        f"lint one changed file in a history of {HISTORY:,}",
+        "<= 20x without a cache",
+        nothing,
+        _process(*migsafe, "lint", name, cwd=folder),
+        rounds=5,
+    )
+
+
+def whole_history(root: Path) -> Iterator[Comparison]:
+    """In one process: lint every migration, against sqlglot parsing the same text."""
+    folder = root / "history"
+    texts = [p.read_text("utf-8") for p in sorted((folder / "migrations").glob("*.sql"))]
+
+    def parse() -> None:
+        for text in texts:
+            sqlglot.parse(text, read="sqlite")
+
+    def judge() -> None:
+        lint(_open(folder), (), Severity.ERROR)
+
+    floor = ("sqlglot.parse of each file", parse)
+    yield compare(f"lint a whole history of {HISTORY:,}", "<= 1.5x", floor, judge, rounds=3)
+
+
+def fleet(root: Path) -> Iterator[Comparison]:
+    """In one process and in two: check a fleet, against a loop that only runs the SQL."""
+    folder = root / "fleet"
+    data = _write_fleet(folder)
+    statements = [s for s in FLEET_CHANGE.split(";\n") if s.strip()]
+
+    def only_run() -> None:
+        for device in data:
+            with closing(engine.clone(device)) as database:
+                database.execute("BEGIN")
+                for statement in statements:
+                    database.execute(statement)
+                database.execute("COMMIT")
+
+    floor = ("one process that only clones and runs the SQL", only_run)
+    for jobs in (1, os.cpu_count() or 1):
+        yield compare(
+            f"check {FLEET:,} device databases, all checks, {jobs} process(es)",
+            ">= 1.5x the rate on 2 cores",
+            floor,
+            lambda jobs=jobs: check(_open(folder), Severity.ERROR, jobs=jobs),
+            rounds=3,
+            rate=True,
+        )
+
+
+def _write_fleet(folder: Path) -> list[bytes]:
+    for name in ("migrations", "samples"):
+        (folder / name).mkdir(parents=True)
+    (folder / "migsafe.toml").write_text(
+        '[migrations]\npath = "migrations"\n[samples]\npath = "samples"\n'
+        '[launch]\nqueries = "launch.sql"\n',
+        encoding="utf-8",
+    )
+    (folder / "launch.sql").write_text("SELECT count(*) FROM draft WHERE pinned;\n", "utf-8")
+    (folder / "migrations" / "0001_first.sql").write_text(FLEET_SCHEMA, "utf-8")
+    (folder / "migrations" / "0002_change.sql").write_text(FLEET_CHANGE, "utf-8")
+    return [_write_device(folder / "samples" / f"{i:04}.sqlite", i) for i in range(FLEET)]
+
+
+def _write_device(path: Path, number: int) -> bytes:
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(device_script(number))
+    return path.read_bytes()
+
+
+def main() -> int:
+    """Print every comparison as soon as it is known."""
+    with TemporaryDirectory(prefix="migsafe-bench-") as name:
+        for group in (start_up, whole_history, fleet):
+            for comparison in group(Path(name)):
+                sys.stdout.write(comparison.line() + "\n\n")
+                sys.stdout.flush()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
