@@ -8,10 +8,12 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import sqlglot
+
 from benchmarks.measure import Comparison, compare
 from benchmarks.projects import FLEET_CHANGE, FLEET_SCHEMA, device_script, write_history
 from migsafe import config
@@ -44,7 +46,8 @@ def start_up(root: Path) -> Iterator[Comparison]:
     folder = root / "history"
     nothing = ("python -c pass", _process(sys.executable, "-c", "pass", cwd=folder))
     migsafe = (sys.executable, "-m", "migsafe")
-    yield compare("migsafe --version", "<= 5x", nothing, _process(*migsafe, "--version", cwd=folder))
+    version = _process(*migsafe, "--version", cwd=folder)
+    yield compare("migsafe --version", "<= 5x", nothing, version)
     name = last.relative_to(folder).as_posix()
     yield compare(
         f"lint one changed file in a history of {HISTORY:,}",
@@ -91,10 +94,14 @@ def fleet(root: Path) -> Iterator[Comparison]:
             f"check {FLEET:,} device databases, all checks, {jobs} process(es)",
             ">= 1.5x the rate on 2 cores",
             floor,
-            lambda jobs=jobs: check(_open(folder), Severity.ERROR, jobs=jobs),
+            partial(_check, folder, jobs),
             rounds=3,
             rate=True,
         )
+
+
+def _check(folder: Path, jobs: int) -> None:
+    check(_open(folder), Severity.ERROR, jobs=jobs)
 
 
 def _write_fleet(folder: Path) -> list[bytes]:

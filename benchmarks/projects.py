@@ -63,8 +63,8 @@ def device_script(number: int, rows: int = 40) -> str:
     """The SQL of one small device database at the version before the fleet's last migration."""
     chance = random.Random(number)
     accounts = "".join(
-        f"INSERT INTO account VALUES ({i}, 'host{chance.randrange(9)}.example', 'user {number}-{i}',"
-        f" 'client-{i}');\n"
+        f"INSERT INTO account VALUES ({i}, 'host{chance.randrange(9)}.example',"
+        f" 'user {number}-{i}', 'client-{i}');\n"
         for i in range(1, rows // 4 + 1)
     )
     drafts = "".join(
@@ -77,7 +77,8 @@ def device_script(number: int, rows: int = 40) -> str:
 
 FLEET_SCHEMA = """\
 CREATE TABLE account (id INTEGER PRIMARY KEY, domain TEXT NOT NULL, name TEXT, client TEXT);
-CREATE TABLE draft (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, content TEXT, changed INTEGER);
+CREATE TABLE draft (id INTEGER PRIMARY KEY, account INTEGER NOT NULL, content TEXT,
+  changed INTEGER);
 CREATE INDEX draft_account ON draft (account);
 """
 FLEET_CHANGE = """\

@@ -18,6 +18,7 @@ from migsafe.sql.features import features
 from migsafe.sql.parse import operations
 
 _REHEARSAL_SECONDS = 2.0
+_ROWS = {Kind.INSERT, Kind.UPDATE, Kind.DELETE}
 _MISSING = re.compile(r"no such (?:table|column|index|view|trigger): (?:\w+\.)?(\S+)")
 _OF_ROWS = ("constraint failed", "datatype mismatch", "JSON", "no such function", "no such module")
 """Errors that depend on rows or on how SQLite was built: they prove nothing about a migration."""
@@ -41,10 +42,20 @@ class _Session:
 
     foreign_keys: bool | None
     in_transaction: bool = False
-    wrapped: bool = False
+    begins_with_rows: bool = False
 
-    def enter(self, wrapped: bool) -> None:
-        self.wrapped = self.in_transaction = wrapped
+    def enter(self, wrapped: bool, *, late: bool) -> None:
+        self.in_transaction = wrapped and not late
+        self.begins_with_rows = wrapped and late
+
+    def prepare(self, statement: Statement) -> bool:
+        """Is a transaction open when the statement runs?"""
+        if statement.in_transaction is not None:
+            return statement.in_transaction
+        kinds = {o.kind for o in statement.operations or ()}
+        if self.begins_with_rows and kinds & _ROWS:
+            self.in_transaction = True
+        return self.in_transaction
 
     def run(self, operation: Operation) -> None:
         kind = operation.kind
@@ -106,12 +117,12 @@ def _steps(history: History, runner: Runner, bases: Mapping[str | None, Schema])
     session = _Session(runner.foreign_keys)
     number = 0
     for migration in history.migrations:
-        session.enter(wrapped(history, migration, runner))
+        session.enter(wrapped(history, migration, runner), late=history.begins_with_rows)
         for position, statement in enumerate(migration.statements, 1):
             number += 1
             placed = replace(
                 statement,
-                in_transaction=session.in_transaction,
+                in_transaction=session.prepare(statement),
                 foreign_keys=session.foreign_keys,
             )
             before, schema = schema, _folded(schema, placed, history.dialect)

@@ -140,7 +140,12 @@ def find(start: Path) -> Path | None:
 
 
 def _has_tool_table(path: Path) -> bool:
-    return path.is_file() and "migsafe" in _read(path).get("tool", {})
+    return path.is_file() and "migsafe" in _tool(_read(path))
+
+
+def _tool(table: Mapping[str, Any]) -> Mapping[str, Any]:
+    tool = table.get("tool")
+    return tool if isinstance(tool, dict) else {}
 
 
 def load(start: Path, explicit: Path | None = None) -> Config:
@@ -155,7 +160,7 @@ def load(start: Path, explicit: Path | None = None) -> Config:
         raise ConfigError(f"the configuration {path} does not exist", hint="check --config")
     table = _read(path)
     if path.name == "pyproject.toml":
-        table = table.get("tool", {}).get("migsafe", {})
+        table = _tool(table).get("migsafe", {})
     return _build(table, path)
 
 
@@ -205,7 +210,8 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
 
 def _check(section: str, table: object, path: Path) -> None:
     if not isinstance(table, dict):
-        raise ConfigError(f"[{section}] must be a table", place=str(path))
+        name = section or "[tool.migsafe]"
+        raise ConfigError(f"{name} must be a table", place=str(path))
     known = _KEYS[section]
     for key, value in table.items():
         name = f"{section}.{key}" if section else key

@@ -49,9 +49,7 @@ def project(tmp_path: Path) -> Callable[[Files], Path]:
         for path, content in files.items():
             target = root / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(content, str):
-                content = content.encode()
-            target.write_bytes(content)
+            target.write_bytes(content.encode() if isinstance(content, str) else content)
         return root
 
     return make

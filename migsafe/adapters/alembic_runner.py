@@ -159,10 +159,12 @@ def _failure(error: BaseException, tracer: Tracer) -> MigsafeError:
 
 
 def _asynchronous(error: BaseException) -> bool:
-    if isinstance(error, ModuleNotFoundError):
-        return error.name == "aiosqlite"
+    if isinstance(error, ModuleNotFoundError) and error.name in {"aiosqlite", "greenlet"}:
+        return True
     name, text = type(error).__name__, str(error)
-    return name == "MissingGreenlet" or (name == "InvalidRequestError" and "async" in text)
+    return name == "MissingGreenlet" or (
+        name in {"InvalidRequestError", "ImportError"} and "asyncio" in text
+    )
 
 
 # -- one database, and no other -------------------------------------------------------------------
@@ -234,6 +236,7 @@ def _as_it_was(folder: Path) -> Iterator[None]:
     here, writes = Path.cwd(), sys.dont_write_bytecode
     sys.dont_write_bytecode = True
     os.chdir(folder)
+    _forget_relative_importers()
     try:
         with _quiet(), _logging_restored():
             yield
@@ -242,6 +245,12 @@ def _as_it_was(folder: Path) -> Iterator[None]:
         sys.dont_write_bytecode = writes
         sys.path[:] = paths
         _forget(folder, set(sys.modules) - modules)
+
+
+def _forget_relative_importers() -> None:
+    """Python remembers what "." on sys.path meant in the folder that it was in at first."""
+    for name in [n for n in sys.path_importer_cache if not os.path.isabs(n)]:  # noqa: PTH117
+        del sys.path_importer_cache[name]
 
 
 def _forget(folder: Path, names: set[str]) -> None:

@@ -71,6 +71,7 @@ def load(root: Path, path: Path, options: Options, _: str = "alembic") -> Histor
         version_tables=(table,),
         version_query=f"SELECT version_num FROM {_quoted(table)}",
         transactional=True if options.transaction is None else options.transaction,
+        begins_with_rows=options.dialect is Dialect.SQLITE,
         ignored=tuple(sorted(ignored)),
     )
 
@@ -140,7 +141,7 @@ def parse(text: str, path: str) -> ast.Module:
         line = getattr(error, "lineno", None) or 1
         what = getattr(error, "msg", None) or "it is nested too deeply"
         raise UnreadableMigration(
-            f"the migration {path} is not valid Python: {what}", place=f"{path}:{line}"
+            f"the migration {path} cannot be read as Python: {what}", place=f"{path}:{line}"
         ) from error
 
 
@@ -154,9 +155,16 @@ def _module_scope(tree: ast.Module, text: str) -> Scope:
             names[node.name] = Role.LOCAL
         for name, given in _assignments(node):
             scope = replace(scope, names=names)
-            found = value(given, scope)
-            names[name] = role(given, scope) if found is UNKNOWN else found
+            names[name] = _constant(given, scope)
     return replace(scope, names=names)
+
+
+def _constant(node: ast.expr, scope: Scope) -> object:
+    try:
+        found = value(node, scope)
+        return role(node, scope) if found is UNKNOWN else found
+    except RecursionError:
+        return Role.LOCAL
 
 
 def _assignments(node: ast.stmt) -> Iterator[tuple[str, ast.expr]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from importlib import import_module
@@ -63,9 +64,11 @@ def group() -> None:
 
 def run(arguments: list[str]) -> int:
     """Run one command; every way out is a documented exit code, never a traceback."""
+    _print_any_text()
     try:
-        code = group.main(arguments, prog_name="migsafe", standalone_mode=False)
-        return int(code or 0)
+        # Not group.main(): on a closed pipe it leaves with 1, which says "findings" here.
+        with group.make_context("migsafe", list(arguments)) as context:
+            return int(group.invoke(context) or 0)
     except click.exceptions.Exit as leave:
         return leave.exit_code
     except click.ClickException as error:
@@ -78,18 +81,42 @@ def run(arguments: list[str]) -> int:
         _say(error)
         return error.exit_code
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        drop_output()
+        return ExitCode.COULD_NOT_CHECK
+    except OSError as error:
+        _say(_refused(error))
         return ExitCode.COULD_NOT_CHECK
     except Exception as error:  # the last stand before the user
         _own_error(error)
         return ExitCode.INTERNAL
 
 
+def _print_any_text() -> None:
+    """A name that the terminal's encoding lacks is printed escaped, instead of failing."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def drop_output() -> None:
+    """Whoever read standard output has gone: what is left to print goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refused(error: OSError) -> MigsafeError:
+    """A file or folder that nobody foresaw the system to refuse, or a full disk."""
+    place = os.path.relpath(error.filename) if isinstance(error.filename, str) else ""
+    reason = (error.strerror or type(error).__name__).lower()
+    return MigsafeError(f"cannot be read or written: {reason}", place=place)
+
+
 def _say(error: MigsafeError) -> None:
+    from migsafe.report.text import printable  # noqa: PLC0415 - most runs have no error
+
     place = f"{error.place}: " if error.place else ""
-    click.echo(f"migsafe: {place}{error.message}", err=True)
+    click.echo(f"migsafe: {printable(place + error.message)}", err=True)
     if error.hint:
-        click.echo(f"  hint: {error.hint}", err=True)
+        click.echo(f"  hint: {printable(error.hint)}", err=True)
 
 
 def _own_error(error: Exception) -> None:

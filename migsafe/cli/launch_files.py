@@ -9,7 +9,7 @@ from pathlib import Path
 from migsafe.cli.project import Project
 from migsafe.engines import sqlite as engine
 from migsafe.errors import ConfigError
-from migsafe.model.migration import Kind, Statement
+from migsafe.model.migration import Dialect, Kind, Statement
 from migsafe.model.outcome import Place
 from migsafe.model.schema import Schema
 from migsafe.replay.plan import LaunchPlan, Query
@@ -17,6 +17,8 @@ from migsafe.schema.inspect import inspect
 from migsafe.sql.parse import operations
 from migsafe.sql.split import split
 
+_SECONDS = 30.0
+"""How long the fresh install's schema may take."""
 _UNREADABLE = ("syntax error", "unrecognized token", "incomplete input")
 
 
@@ -51,7 +53,9 @@ def _statements(project: Project, name: str | None, key: str) -> tuple[Statement
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"{name} cannot be read: {reason}", hint=f"see [launch] {key}") from error
-    return split(text, project.history.dialect, Path(name).as_posix())
+    statements = split(text, project.history.dialect, Path(name).as_posix())
+    _require_inside(statements, project.history.dialect)
+    return statements
 
 
 def _query(statement: Statement) -> Query:
@@ -74,13 +78,26 @@ def _fresh(schema: tuple[Statement, ...], name: str) -> Schema | None:
 def _execute(database: sqlite3.Connection, schema: tuple[Statement, ...]) -> None:
     for statement in schema:
         try:
-            database.execute(statement.sql).fetchall()
-        except sqlite3.Error as error:
+            with engine.stop_after(database, _SECONDS):
+                database.execute(statement.sql).fetchall()
+        except (sqlite3.Error, sqlite3.Warning, engine.TooSlow) as error:
+            reason = str(error) or f"it is not done after {_SECONDS:g} s"
             raise ConfigError(
-                f"the fresh install's schema fails: {error}",
+                f"the fresh install's schema fails: {reason}",
                 place=_place(statement),
                 hint="see [launch] schema",
             ) from error
+
+
+def _require_inside(statements: tuple[Statement, ...], dialect: Dialect) -> None:
+    """A launch file is run on copies: it must reach no other file."""
+    for statement in statements:
+        for operation in operations(statement.sql, dialect):
+            if engine.outside(operation):
+                raise ConfigError(
+                    "a launch file must stay inside the database: no ATTACH, no VACUUM INTO",
+                    place=_place(statement),
+                )
 
 
 def _require_selects(invariants: tuple[Statement, ...], project: Project) -> None:

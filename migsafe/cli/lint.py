@@ -12,7 +12,7 @@ import click
 
 from migsafe.analyse import analyse
 from migsafe.cli import options, output
-from migsafe.cli.project import Project, Request, Standard, focus, open_all
+from migsafe.cli.project import NO_MIGRATION, Project, Request, Standard, focus, open_all
 from migsafe.errors import UsageError
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
@@ -108,12 +108,17 @@ def conclude(
     return Conclusion.SAFE if checked else Conclusion.UNCHECKED
 
 
+def _for_all(note: NotRun, reports: list[Report]) -> bool:
+    """A file of one set is no migration of the others: that is not worth a note."""
+    return note.why != NO_MIGRATION or all(note in r.not_run for r in reports)
+
+
 def _together(reports: list[Report]) -> Report:
     """The reports of several sets of migrations as one."""
     if len(reports) == 1:
         return reports[0]
     findings = tuple(f for r in reports for f in r.findings)
-    notes: dict[NotRun, None] = dict.fromkeys(n for r in reports for n in r.not_run)
+    notes = dict.fromkeys(n for r in reports for n in r.not_run if _for_all(n, reports))
     return replace(
         reports[0],
         conclusion=conclude(findings, reports[0].fail_on),

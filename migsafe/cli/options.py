@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -13,6 +14,13 @@ from migsafe.model.rule import Severity
 
 FORMATS = ("text", "json")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+
+
+def _date(_: click.Context, __: click.Parameter, value: str | None) -> str | None:
+    try:
+        return value and date.fromisoformat(value).isoformat()
+    except ValueError:
+        raise click.BadParameter(f"{value} is not a date (YYYY-MM-DD)") from None
 
 
 def project(function: _Function) -> _Function:
@@ -26,7 +34,12 @@ def project(function: _Function) -> _Function:
         click.option(
             "--dialect", type=click.Choice([str(d) for d in Dialect]), help="Overrides `dialect`."
         ),
-        click.option("--today", hidden=True, help="The date that suppressions are judged by."),
+        click.option(
+            "--today",
+            hidden=True,
+            callback=_date,
+            help="The date that suppressions are judged by (YYYY-MM-DD).",
+        ),
     ):
         function = option(function)
     return function

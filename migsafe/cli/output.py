@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from migsafe.cli import drop_output
 from migsafe.cli.options import FORMATS
 from migsafe.errors import ExitCode, UsageError
 from migsafe.model.report import Conclusion, Report
@@ -50,8 +51,12 @@ def write(
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     coloured = format_ == "text" and _coloured(color)
-    sys.stdout.write(_render(report, format_, verbosity, coloured=coloured))
-    sys.stdout.flush()
+    try:
+        sys.stdout.write(_render(report, format_, verbosity, coloured=coloured))
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # `migsafe lint | head -1` must not change the exit code.
+        drop_output()
 
 
 def _render(report: Report, name: str, verbosity: int, *, coloured: bool) -> str:

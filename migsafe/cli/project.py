@@ -11,7 +11,7 @@ from pathlib import Path
 from migsafe import adapters, config
 from migsafe.analyse import Runner
 from migsafe.config import Config, Migrations
-from migsafe.errors import ConfigError, NothingToCheck, UsageError
+from migsafe.errors import ConfigError, NothingToCheck, UnreadableMigration, UsageError
 from migsafe.model.evidence import NotRun
 from migsafe.model.migration import Dialect, History, Migration
 from migsafe.model.rule import Rule
@@ -19,6 +19,7 @@ from migsafe.rules.load import load, shipped
 from migsafe.sql.split import comments, split
 
 STDIN = "<stdin>"
+NO_MIGRATION = "not one of the project's migrations"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,12 +58,14 @@ class Project:
         return load([shipped(), *(self.config.root / p for p in self.config.rules.paths)])
 
 
-def version_number(text: str) -> int:
+def version_number(text: str, place: str = "") -> int:
     """3.35.1 -> 3035001, as SQLite numbers its versions. Raises ConfigError for anything else."""
     parts = text.split(".")
     if not 1 <= len(parts) <= 3 or not all(p.isdecimal() for p in parts):
         raise ConfigError(
-            f"engine.oldest is {text!r}", hint='write a version such as "3.31" or "3.31.1"'
+            f"engine.oldest is {text!r}",
+            place=place,
+            hint='write a version such as "3.31" or "3.31.1"',
         )
     major, minor, patch = (int(p) for p in (*parts, "0", "0")[:3])
     return major * 1_000_000 + minor * 1_000 + patch
@@ -95,7 +98,7 @@ def open_all(request: Request) -> tuple[Project, ...]:
     if request.dialect:
         settings = replace(settings, dialect=Dialect(request.dialect))
     if settings.engine.oldest:
-        version_number(settings.engine.oldest)
+        version_number(settings.engine.oldest, str(settings.file or ""))
     return tuple(open_project(settings, m, request) for m in settings.migrations)
 
 
@@ -109,6 +112,7 @@ def open_project(settings: Config, migrations: Migrations, request: Request) -> 
         overrides=_overrides(root, request.stdin),
     )
     history = _history(root, framework, path, options, request.stdin)
+    _require_readable_names(history)
     today = request.today or date.today().isoformat()  # noqa: DTZ011 - the user's own calendar
     return Project(settings, migrations, history, path, today)
 
@@ -131,6 +135,17 @@ def _found(root: Path, migrations: Migrations, stdin: Standard | None) -> tuple[
             hint='say where they are: migsafe.toml with [migrations] path = "..."',
         )
     return migrations.framework or found[0], found[1]
+
+
+def _require_readable_names(history: History) -> None:
+    """Reports and facts are UTF-8: a name that is not would be lost in them."""
+    for path in (m.path for m in history.migrations):
+        try:
+            path.encode("utf-8")
+        except UnicodeEncodeError as error:
+            raise UnreadableMigration(
+                "the name of the migration is not UTF-8 text", place=path, hint="rename the file"
+            ) from error
 
 
 def _overrides(root: Path, stdin: Standard | None) -> Mapping[str, str]:
@@ -172,21 +187,25 @@ def relative(path: Path, root: Path) -> str:
 
 
 def focus(project: Project, files: tuple[str, ...]) -> tuple[set[str], list[NotRun]]:
-    """The revisions that these files hold, and a note for each file that is no migration.
+    """The revisions that these files and folders hold, and a note for each that holds none.
 
     Raises UsageError for a file that does not exist.
     """
     if not files:
         return {m.revision for m in project.history.migrations}, []
-    by_path = {m.path: m.revision for m in project.history.migrations}
     chosen: set[str] = set()
     others: list[NotRun] = []
     for name in files:
         path = STDIN if name == "-" else relative(Path(name), project.config.root)
-        if path in by_path:
-            chosen.add(by_path[path])
-        elif name != "-" and not Path(name).exists():
+        inside = {m.revision for m in project.history.migrations if _holds(path, m.path)}
+        if not inside and name != "-" and not Path(name).exists():
             raise UsageError(f"the file {name} does not exist")
-        else:
-            others.append(NotRun(name, "not one of the project's migrations"))
+        if not inside:
+            others.append(NotRun(name, NO_MIGRATION))
+        chosen |= inside
     return chosen, others
+
+
+def _holds(path: str, migration: str) -> bool:
+    """Is the path this migration's file, or a folder around it?"""
+    return path in {migration, "."} or migration.startswith(f"{path}/")

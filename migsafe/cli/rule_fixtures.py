@@ -1,4 +1,4 @@
-"""A rule's fixtures: run each one as a project of its own, and compare what fires with the marks."""
+"""A rule's fixtures: each runs as a project of its own, and what fires is held to the marks."""
 
 from __future__ import annotations
 
@@ -87,9 +87,9 @@ def run(rule: Rule, ruleset: tuple[Rule, ...], kind: str, case: Path) -> CaseRes
     noisy = [(_spot(f), f.message) for f in fired if _spot(f) not in marks]
     if kind == "pass":
         noisy += [(_spot(f), f"{f.rule}: {f.message}") for f in _others(report, rule)]
-    error = "" if marks or kind == "pass" else f"no line is marked -- expect: {rule.id}"
+    unmarked = "" if marks or kind == "pass" else f"no line is marked -- expect: {rule.id}"
     missed = sorted(marks - found, key=lambda s: (s.path, s.line))
-    return CaseResult(case, kind, report, tuple(missed), tuple(noisy), error)
+    return CaseResult(case, kind, report, tuple(missed), tuple(noisy), unmarked)
 
 
 def _others(report: Report, rule: Rule) -> Iterable[Finding]:

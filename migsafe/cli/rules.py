@@ -90,7 +90,9 @@ def explain(rule_id: str, config: Path | None) -> int:
 def examples(rule: Rule) -> tuple[Example, ...]:
     """The first fail and the first pass fixture, as they lie on disk."""
     return tuple(
-        Example(kind, _sources(case)) for kind in KINDS for case in rule_fixtures.cases(rule, kind)[:1]
+        Example(kind, _sources(case))
+        for kind in KINDS
+        for case in rule_fixtures.cases(rule, kind)[:1]
     )
 
 

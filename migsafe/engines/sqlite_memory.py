@@ -13,6 +13,7 @@ HEADER = b"SQLite format 3\x00"
 """The first 16 bytes of every database that is not empty (fileformat2.html, section 1.2)."""
 
 _BUILT_IN = {"binary", "nocase", "rtrim"}
+_SMALL = 200_000  # bytes
 _ANDROID = ("LOCALIZED", "UNICODE")
 _COLLATE = re.compile(r"\bcollate\s+(?:([\"'`\[])([^\"'`\]]+)[\"'`\]]|(\w+))", re.IGNORECASE)
 
@@ -43,7 +44,8 @@ def clone(data: bytes) -> sqlite3.Connection:
     try:
         database.deserialize(in_rollback_mode(data) if data else empty())
         stub_collations(database, _ANDROID)
-        stub_collations(database, _collations(database, "main"))
+        if _may_collate(data):
+            stub_collations(database, _collations(database, "main"))
     except BaseException:
         database.close()
         raise
@@ -65,6 +67,11 @@ def collation_names(sql: str) -> set[str]:
     """The collations named in SQL text that SQLite does not have itself."""
     found = {match[2] or match[3] for match in _COLLATE.finditer(sql)}
     return {name for name in found if name.lower() not in _BUILT_IN}
+
+
+def _may_collate(data: bytes) -> bool:
+    """Could the schema name a collation? Looking at a small file's bytes is faster than asking."""
+    return len(data) > _SMALL or b"collate" in data.lower()
 
 
 def _collations(database: sqlite3.Connection, schema: str) -> set[str]:

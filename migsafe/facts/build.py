@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
 from datetime import date
 from pathlib import Path
@@ -15,6 +15,7 @@ from migsafe.model.migration import Migration
 from migsafe.model.outcome import Failure, Outcome, Place
 
 Row = tuple[object, ...]
+Fingerprint = tuple[str, str, int, str, str, str, str]
 
 
 def build(evidence: Evidence) -> sqlite3.Connection:
@@ -147,7 +148,7 @@ def _fill_replay(facts: sqlite3.Connection, evidence: Evidence) -> None:
     _fill(facts, "failure", (_failure(i, f, places) for i, f in enumerate(evidence.failures, 1)))
 
 
-def _observations(outcomes: list[Outcome], failures: dict[object, int]) -> Iterator[Row]:
+def _observations(outcomes: list[Outcome], failures: Mapping[Fingerprint, int]) -> Iterator[Row]:
     for number, outcome in enumerate(outcomes, 1):
         for seen in outcome.observations:
             failure = failures.get(seen.fingerprint)

@@ -200,6 +200,8 @@ class Migration:
 class History:
     """All migrations of one project, parents before children, with exactly one head.
 
+    `begins_with_rows`: the driver opens that transaction only before the first statement that
+    writes rows, as Python's sqlite3 does (docs.python.org, sqlite3, transaction control).
     `ignored` are files of the folder that are no migrations, relative to the project.
     """
 
@@ -209,6 +211,7 @@ class History:
     version_tables: tuple[str, ...] = ()
     version_query: str = ""  # a SELECT on the old database that gives its revision
     transactional: bool = True  # does the runner wrap each migration, where the file is silent?
+    begins_with_rows: bool = False
     ignored: tuple[str, ...] = ()
     _index: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 

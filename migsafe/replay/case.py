@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -37,7 +37,7 @@ from migsafe.replay.run import (
     run_sql,
     writes,
 )
-from migsafe.schema.inspect import inspect
+from migsafe.replay.schemas import schema_of
 
 ROW_LIMIT = 1000
 """A probe counts at most this many rows."""
@@ -152,17 +152,20 @@ def _after(
     database: sqlite3.Connection,
     prober: _Prober,
 ) -> list[Observation]:
-    with closing(engine.clone(sample.data)) as old:
-        before, after = inspect(old), inspect(database)
-        seen = [
-            *checks.integrity(old, database),
-            *checks.foreign_keys(old, database),
-            *checks.undecodable(old, database, after),
-        ]
-    seen += _drift(plan, before, after)
+    with engine.attached_old(database, sample.data), ExitStack() as opened:
+        before = schema_of(
+            database, "old", lambda: opened.enter_context(closing(engine.clone(sample.data)))
+        )
+        after = schema_of(database)
+        rows = list(checks.rows(database, before, after))
+    seen = [
+        *checks.integrity(sample.data, database),
+        *checks.foreign_keys(sample.data, database),
+        *checks.undecodable(sample.data, database, after),
+        *_drift(plan, before, after),
+        *rows,
+    ]
     prober.ask_all(database, When.AFTER)
-    with engine.attached_old(database, sample.data):
-        seen += checks.rows(database, before, after)
     with closing(engine.clone(database.serialize())) as launched:
         seen += launch.check(launched, sample.data, plan.launch)
     return seen
@@ -227,10 +230,13 @@ def _second_launch(plan: Plan, sample: Sample, data: bytes) -> tuple[Observation
         return _second_program_launch(plan, data)
     if sample.tracked != "user_version" or not plan.sets_version:
         return ()
+    # The version stands in the header, big-endian at byte 60 (fileformat2.html, section 1.3).
+    version = int.from_bytes(data[60:64], "big", signed=True)
+    again = _still_pending(plan, version)
+    if not again:
+        return ()
     with closing(engine.clone(data)) as database:
-        version = database.execute("PRAGMA user_version").fetchone()[0]
-        again = _still_pending(plan, version)
-        attempt = run_sql(plan, database, again) if again else Attempt(None)
+        attempt = run_sql(plan, database, again)
     if attempt.raised is None:
         return ()
     detail = (

@@ -5,7 +5,9 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter, deque
 from collections.abc import Collection, Iterator
+from contextlib import closing
 
+from migsafe.engines import sqlite as engine
 from migsafe.model.outcome import Observation
 from migsafe.model.schema import Change, Schema, Table, fold_name
 from migsafe.schema.diff import diff
@@ -26,7 +28,7 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def foreign_keys(old: sqlite3.Connection, database: sqlite3.Connection) -> Iterator[Observation]:
+def foreign_keys(old: bytes, database: sqlite3.Connection) -> Iterator[Observation]:
     """New violations only: what the old data already had was never the migration's doing."""
     try:
         now = foreign_key_counts(database)
@@ -36,7 +38,8 @@ def foreign_keys(old: sqlite3.Connection, database: sqlite3.Connection) -> Itera
     if not now:
         return
     try:
-        before = foreign_key_counts(old)
+        with closing(engine.clone(old)) as pristine:
+            before = foreign_key_counts(pristine)
     except sqlite3.Error:
         before = Counter()
     for (table, parent), count in sorted(now.items()):
@@ -46,12 +49,13 @@ def foreign_keys(old: sqlite3.Connection, database: sqlite3.Connection) -> Itera
             yield Observation("foreign-keys", table=table, name=parent, affected=fresh, total=total)
 
 
-def integrity(old: sqlite3.Connection, database: sqlite3.Connection) -> Iterator[Observation]:
+def integrity(old: bytes, database: sqlite3.Connection) -> Iterator[Observation]:
     """PRAGMA integrity_check must say nothing that it did not say of the old database."""
     now = _integrity(database)
     if not now:
         return
-    fresh = now - _integrity(old)
+    with closing(engine.clone(old)) as pristine:
+        fresh = now - _integrity(pristine)
     if fresh:
         count = sum(fresh.values())
         yield Observation("integrity", error=sorted(fresh)[0], affected=count, total=count)
@@ -141,15 +145,14 @@ def _became_null(database: sqlite3.Connection, old: Table, new: Table) -> Iterat
             )
 
 
-def undecodable(
-    old: sqlite3.Connection, database: sqlite3.Connection, schema: Schema
-) -> Iterator[Observation]:
+def undecodable(old: bytes, database: sqlite3.Connection, schema: Schema) -> Iterator[Observation]:
     """Text that is not valid UTF-8 now, and was not so before."""
     for table in schema.tables.values():
         if table.virtual or _decodes(database, table.name):
             continue
         now = _broken_columns(database, table)
-        before = _broken_columns(old, table)
+        with closing(engine.clone(old)) as pristine:
+            before = _broken_columns(pristine, table)
         for column, count in sorted(now.items()):
             fresh = count - before[column]
             if fresh > 0:
@@ -235,7 +238,7 @@ def _drift_text(change: Change) -> str:
 
 
 def _subject(change: Change) -> str:
-    if change.what == "table":
+    if change.what in {"table", "view"}:
         return change.table or change.name
     name = change.name if change.name != change.table else ""
     if not name:

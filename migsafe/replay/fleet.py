@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -18,9 +19,8 @@ LAUNCH = {"raised", "too-slow", "launch-query", "second-launch", "integrity"}
 """The kinds of observation after which the app does not start."""
 
 _CHUNK_BYTES = 4_000_000
-_WORTH_A_POOL = (
-    8_000_000  # bytes of samples below which starting processes costs more than it saves
-)
+_LOOK = 0.2  # seconds of replays in this process, before the cost of the rest is judged
+_WORTH_A_POOL = 1.5  # seconds of work left below which starting processes costs more than it saves
 _plan: Plan | None = None
 
 Progress = Callable[[int, int], None]
@@ -45,18 +45,24 @@ def run(
 def _results(
     plan: Plan, samples: Sequence[Sample], jobs: int | None
 ) -> Iterator[tuple[str, tuple[Outcome, ...]]]:
-    workers = jobs or _worth(plan, samples)
-    if plan.runner is None and workers == 1:
+    done = 0
+    if plan.runner is None and jobs in {None, 1}:
+        begun = time.perf_counter()
         for sample in samples:
             yield sample.path, replay(plan, sample)
-        return
-    yield from _in_processes(plan, samples, workers)
+            done += 1
+            elapsed = time.perf_counter() - begun
+            if jobs is None and _pays(elapsed, done, len(samples) - done):
+                break
+    if done < len(samples):
+        workers = min(jobs or os.cpu_count() or 1, len(samples) - done)
+        yield from _in_processes(plan, samples[done:], workers)
 
 
-def _worth(plan: Plan, samples: Sequence[Sample]) -> int:
-    if sum(len(s.data) for s in samples) < _WORTH_A_POOL and len(samples) < 200:
-        return 1
-    return min(os.cpu_count() or 1, len(samples))
+def _pays(elapsed: float, done: int, left: int) -> bool:
+    """Would starting processes for the rest save more than it costs?"""
+    enough = elapsed > _LOOK and (os.cpu_count() or 1) > 1
+    return enough and left * elapsed / done > _WORTH_A_POOL
 
 
 def _in_processes(

@@ -190,14 +190,13 @@ def _by_name(
 def _touching(pending: tuple[Migration, ...], table: str) -> list[Place]:
     """The statements that write to a table under any of its names, the copy of a rebuild first."""
     names = _names(pending, table)
-    found = [
+    return [
         place_of(s)
         for m in pending
         for s in m.statements
         for o in s.operations or ()
         if fold_name(o.table) in names and _shapes(o)
     ]
-    return found
 
 
 def _shapes(operation: Operation) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import sqlite3
 import tomllib
 from collections.abc import Callable, Iterator
@@ -82,26 +83,41 @@ def _listed(path: Path) -> dict[str, Listed]:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the list of samples is not valid TOML: {error}", place=place) from error
-    return dict(_entries(table, place))
+    listed: dict[str, Listed] = {}
+    for name, entry in _entries(table, place):
+        if name in listed:
+            raise ConfigError(f"{name} is listed twice", place=place, hint="keep one [[sample]]")
+        listed[name] = entry
+    return listed
 
 
 def _entries(table: dict[str, Any], place: str) -> Iterator[tuple[str, Listed]]:
     for key in table:
         if key != "sample":
             raise ConfigError(f"unknown key {key}", place=place, hint="use [[sample]] tables")
-    for entry in table.get("sample", []):
-        unknown = sorted(set(entry) - _KEYS)
-        if unknown or "file" not in entry:
-            what = f"unknown key {unknown[0]}" if unknown else "a [[sample]] has no file"
-            raise ConfigError(what, place=place, hint="keys: file, version, weight")
-        version = entry.get("version")
-        weight = entry.get("weight", 1.0)
-        if not isinstance(weight, (int, float)) or weight < 0:
-            raise ConfigError(f"weight of {entry['file']} must be a number, 0 or more", place=place)
-        yield (
-            str(entry["file"]),
-            Listed(None if version is None else str(version), float(weight)),
-        )
+    entries = table.get("sample", [])
+    if not isinstance(entries, list) or not all(isinstance(e, dict) for e in entries):
+        raise ConfigError("sample must be a list of tables", place=place, hint="write [[sample]]")
+    for entry in entries:
+        yield _entry(entry, place)
+
+
+def _entry(entry: dict[str, Any], place: str) -> tuple[str, Listed]:
+    unknown = sorted(set(entry) - _KEYS)
+    if unknown or "file" not in entry:
+        what = f"unknown key {unknown[0]}" if unknown else "a [[sample]] has no file"
+        raise ConfigError(what, place=place, hint="keys: file, version, weight")
+    file, version, weight = entry["file"], entry.get("version"), entry.get("weight", 1.0)
+    if not isinstance(file, str):
+        raise ConfigError(f"file must be text, not {file!r}", place=place)
+    if not _is_weight(weight):
+        raise ConfigError(f"weight of {file} must be a number, 0 or more", place=place)
+    return file, Listed(None if version is None else str(version), float(weight))
+
+
+def _is_weight(value: object) -> bool:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and 0 <= float(value) < math.inf  # type: ignore[arg-type]
 
 
 def _sample(

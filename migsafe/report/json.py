@@ -14,8 +14,8 @@ SCHEMA_VERSION = 1
 
 
 def render(report: Report) -> str:
-    """The report as JSON text. Equal input gives equal bytes, `timings` apart."""
-    return json.dumps(document(report), indent=2, ensure_ascii=False) + "\n"
+    """The report as JSON text in ASCII. Equal input gives equal bytes, `timings` apart."""
+    return json.dumps(document(report), indent=2, allow_nan=False) + "\n"
 
 
 def document(report: Report) -> dict[str, Any]:

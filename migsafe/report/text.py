@@ -12,7 +12,7 @@ from migsafe.model.report import Conclusion, ReplaySummary, Report
 from migsafe.model.rule import Severity
 
 Style = Callable[[str, str], str]
-"""(text, what it is) -> the text, coloured or not; what: a severity, `path`, `rule`, `dim`, `good`."""
+"""(text, what it is) -> the text, coloured or not; what: a severity, path, rule, dim or good."""
 
 _ENOUGH_FOR_AN_INTERVAL = 10  # fewer databases say so little that a range would only look exact
 _SOURCE_WIDTH = 100
@@ -21,6 +21,17 @@ _SOURCE_WIDTH = 100
 def plain(text: str, _: str) -> str:
     """The style without colours."""
     return text
+
+
+def printable(text: str) -> str:
+    """The text in one line, with what would steer a terminal (or a reader's eye) written out."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c == "\t" else _escaped(c) for c in text)
+
+
+def _escaped(character: str) -> str:
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
@@ -70,6 +81,8 @@ def _head(report: Report) -> str:
     read = _count(report.migrations, "migration")
     if report.replay is None:
         return f"read {_count(report.statements, 'statement')} of {read} in {report.seconds:.2f} s"
+    if not report.replay.cases:
+        return "checked nothing: no sample could be read"
     return f"checked {_count(report.migrations, 'pending migration')} on {_where(report.replay)}"
 
 
@@ -81,19 +94,19 @@ def _where(replay: ReplaySummary) -> str:
 
 
 def _finding(finding: Finding, style: Style, verbosity: int) -> Iterator[str]:
-    place = f"{finding.path}:{finding.line}"
+    place = f"{printable(finding.path)}:{finding.line}"
     severity = style(f"{finding.severity!s:8}", str(finding.severity))
     yield f"{severity} {style(place, 'path')}  {style(finding.rule, 'rule')}"
     yield from _source(finding)
     for line in finding.detail:
-        yield f"  {line}"
+        yield f"  {printable(line)}"
     if finding.blast:
         yield f"  {_blast(finding)}"
         if verbosity >= 1:
             yield f"  {_versions(finding.blast)}"
     if finding.suppressed:
         until = f" until {finding.suppressed.until}" if finding.suppressed.until else ""
-        yield style(f"  allowed{until}: {finding.suppressed.reason}", "dim")
+        yield style(f"  allowed{until}: {printable(finding.suppressed.reason)}", "dim")
         return
     if finding.severity > Severity.NOTE:
         yield from _remedy(finding)
@@ -101,12 +114,13 @@ def _finding(finding: Finding, style: Style, verbosity: int) -> Iterator[str]:
 
 
 def _source(finding: Finding) -> Iterator[str]:
+    message = printable(finding.message)
     if not finding.source:
-        yield f"  {finding.message}"
+        yield f"  {message}"
         return
     number = f"{finding.line:>4}"
-    yield f"{number} | {_cut(finding.source)}"
-    yield f"     | ^ {finding.message}"
+    yield f"{number} | {_cut(printable(finding.source))}"
+    yield f"     | ^ {message}"
 
 
 def _cut(text: str) -> str:
@@ -144,7 +158,7 @@ def _remedy(finding: Finding) -> Iterator[str]:
 
 
 def _not_run(item: NotRun, style: Style) -> str:
-    return style(f"not run: {item.what} ({item.why})", "dim")
+    return style(printable(f"not run: {item.what} ({item.why})"), "dim")
 
 
 def _verdict(report: Report, style: Style) -> str:

@@ -93,20 +93,24 @@ def _index_on(index: Index, old: str, new: str) -> Index:
 
 
 def _trigger_on(trigger: Trigger, old: str, new: str, texts: bool) -> Trigger:
-    if names.absent(f"{trigger.table} {trigger.body} {trigger.mentions}", old):
-        return trigger
     table = new if _same(trigger.table, old) else trigger.table
+    if table == trigger.table and names.absent(trigger.body, old) and _free(trigger.mentions, old):
+        return trigger
     body = names.with_table(trigger.body, old, new) if texts else trigger.body
     named = _mentions(body, trigger.mentions, old, new)
     return _kept(trigger, replace(trigger, table=table, body=body or "", mentions=named))
 
 
 def _view_of(view: View, old: str, new: str) -> View:
-    if names.absent(f"{view.select} {view.mentions}", old):
+    if names.absent(view.select, old) and _free(view.mentions, old):
         return view
     select = names.with_table(view.select, old, new)
     named = _mentions(select, view.mentions, old, new)
     return _kept(view, replace(view, select=select or "", mentions=named))
+
+
+def _free(named: tuple[str, ...], name: str) -> bool:
+    return fold_name(name) not in named
 
 
 def _mentions(text: str | None, before: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:

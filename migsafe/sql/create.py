@@ -115,6 +115,8 @@ def _type(reader: Reader) -> str:
         reader.at += 1
     if reader.at > start and reader.peek() == "(":
         reader.group()
+    if reader.at > start and reader.tokens[start].kind != WORD:
+        return reader.tokens[start].name  # SQLite takes what stands in the quotes, and no more
     return _words(reader, reader.tokens[start : reader.at])
 
 
@@ -267,16 +269,15 @@ def _table_constraints(reader: Reader, draft: _Draft) -> None:
 
 def _table_primary_key(reader: Reader, draft: _Draft, _: str) -> None:
     reader.expect("KEY")
-    terms = reader.terms()
+    terms = _key_terms(reader)
     draft.primary_key = tuple(_key_column(t) for t in terms)
-    last = terms[-1][-1].upper if terms and terms[-1] else ""
-    draft.autoincrement = draft.autoincrement or last == "AUTOINCREMENT"
+    draft.autoincrement = draft.autoincrement or terms[-1][-1].upper == "AUTOINCREMENT"
     _conflict(reader)
     draft.named()
 
 
 def _table_unique(reader: Reader, draft: _Draft, _: str) -> None:
-    columns = tuple(_key_column(t) for t in reader.terms())
+    columns = tuple(_key_column(t) for t in _key_terms(reader))
     _conflict(reader)
     draft.uniques.append(Unique(columns, draft.named()))
 
@@ -295,6 +296,13 @@ _TABLE_READERS: dict[str, Callable[[Reader, _Draft, str], None]] = {
     "CHECK": _check,
     "FOREIGN": _table_foreign_key,
 }
+
+
+def _key_terms(reader: Reader) -> list[Sequence[Token]]:
+    terms = reader.terms()
+    if not terms or not all(terms):
+        raise UnreadError("a column of a key expected")
+    return terms
 
 
 def _key_column(term: Sequence[Token]) -> str:

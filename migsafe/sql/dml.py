@@ -31,6 +31,8 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
     prefix = reader.source(reader.until(*_VERBS)) if reader.peek() == "WITH" else ""
     verb = reader.peek()
+    if verb not in _VERBS:
+        raise UnreadError("a statement expected after WITH")
     shape, problem = query.shape(reader.sql, reader.dialect)
     if verb in {"INSERT", "REPLACE"}:
         found = _insert(reader, shape)
@@ -51,6 +53,8 @@ def read(reader: Reader) -> tuple[Operation, ...]:
 def create_as(reader: Reader, common: Operation) -> Operation:
     """CREATE TABLE .. AS SELECT, from AS on. The table keeps no constraint of its source."""
     reader.expect("AS")
+    if reader.peek() not in _QUERIES:
+        raise UnreadError("a SELECT expected")
     body = reader.rest()
     shape, problem = query.shape(reader.sql, reader.dialect)
     if problem:

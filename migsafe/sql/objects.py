@@ -27,8 +27,8 @@ def _term(tokens: Sequence[Token]) -> IndexColumn:
     words = [t.upper for t in tokens]
     if words[-2:-1] == ["NULLS"]:
         words = words[:-2]
-    descending = words[-1:] == ["DESC"]
-    if words[-1:] in (["ASC"], ["DESC"]):
+    descending = len(words) > 1 and words[-1] == "DESC"
+    if len(words) > 1 and words[-1] in {"ASC", "DESC"}:
         words = words[:-1]
     kept = stripped(tokens[: len(words)])
     collation = ""

@@ -5,12 +5,12 @@ from __future__ import annotations
 import hashlib
 import io
 import logging
-import os
 import pickle
 import sqlite3
 import sys
 from contextlib import closing, redirect_stdout
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -18,6 +18,7 @@ from alembic.config import Config
 
 from migsafe import adapters
 from migsafe.adapters.alembic_runner import RunnerFailed
+from migsafe.adapters.alembic_trace import Sent
 from migsafe.errors import MigsafeError, ReplayAborted
 from migsafe.model.migration import Dialect
 
@@ -82,7 +83,7 @@ class Project:
             (self.root / "alembic/env.py").write_text(env)
         for number, body in enumerate(bodies, 1):
             self.add(number, body)
-        self.sent = []
+        self.sent: list[Sent] = []
 
     def add(self, number: int, body: str) -> None:
         down = repr(str(number - 1)) if number > 1 else "None"
@@ -90,20 +91,20 @@ class Project:
         text = f"{head}down_revision = {down}\n\ndef upgrade():{body}\n"
         (self.root / f"alembic/versions/{number}.py").write_text(text)
 
-    def upgrade(self, target="head", foreign_keys=False):
+    def upgrade(self, target: str = "head", foreign_keys: bool = False) -> None:
         runner = adapters.runner("alembic", self.root, self.root)
         runner = pickle.loads(pickle.dumps(runner))
         before, after = self.sent.append, lambda _: None
         runner.upgrade(self.database, target, foreign_keys, before, after)
 
-    def rows(self, query):
+    def rows(self, query: str) -> Any:
         with closing(sqlite3.connect(self.database)) as database:
             return database.execute(query).fetchall()
 
-    def places(self):
+    def places(self) -> Any:
         return [(s.path, s.line) for s in self.sent if s.path and "PRAGMA" not in s.sql]
 
-    def digest(self):
+    def digest(self) -> Any:
         files = sorted(p for p in self.root.rglob("*") if p.is_file())
         return [(str(p), hashlib.sha256(p.read_bytes()).hexdigest()) for p in files]
 
@@ -215,7 +216,7 @@ def test_the_tree_and_the_process_are_as_before(tmp_path):
     assert (logging.getLogger().handlers, logging.getLogger().level) == (handlers, level)
     assert not logger.disabled
     assert "settings" not in sys.modules
-    assert os.listdir(project.database.parent) == [project.database.name]
+    assert list(project.database.parent.iterdir()) == [project.database]
 
 
 def test_a_second_run_sends_no_migration(tmp_path):

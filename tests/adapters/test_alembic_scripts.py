@@ -8,6 +8,7 @@ import asyncio.base_events
 import dataclasses
 import inspect
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -22,7 +23,7 @@ SQLITE = adapters.Options(Dialect.SQLITE)
 HEAD = 'import sqlalchemy as sa\nfrom alembic import op\nrevision = "r"\ndown_revision = None\n'
 
 
-def read(tmp_path, body, dialect=Dialect.SQLITE, head=HEAD):
+def read(tmp_path: Any, body: str, dialect: Any = Dialect.SQLITE, head: str = HEAD) -> Any:
     (tmp_path / "alembic/versions").mkdir(parents=True, exist_ok=True)
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = alembic\n")
     text = head + "def upgrade():\n" + textwrap.indent(textwrap.dedent(body), "    ")
@@ -31,7 +32,7 @@ def read(tmp_path, body, dialect=Dialect.SQLITE, head=HEAD):
     return history.migrations[0].statements
 
 
-def kinds(statements):
+def kinds(statements: Any) -> Any:
     return [o.kind for s in statements for o in s.operations or ()]
 
 
@@ -153,8 +154,14 @@ def test_functions_that_call_themselves_end(tmp_path):
     assert Kind.OPAQUE in kinds(read(tmp_path, "upgrade()"))
 
 
+def test_a_deeper_one_is_an_error_with_a_place(tmp_path):
+    with pytest.raises(UnreadableMigration, match="nested too deeply") as caught:
+        read(tmp_path, "x = " + " + ".join(["name"] * 200_000))
+    assert caught.value.place == "alembic/versions/r.py:1"
+
+
 def test_an_endless_expression_is_opaque(tmp_path):
-    body = "x = " + " + ".join(["name"] * 3000)
+    body = "x = " + " + ".join(["name"] * 950)
     assert kinds(read(tmp_path, body)) == [Kind.OPAQUE]
 
 
@@ -209,7 +216,7 @@ def test_recursive_and_several_version_folders(tmp_path):
 
 def test_a_package_as_script_location(tmp_path):
     (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = my.app:migrations\n")
-    with pytest.raises(ConfigError, match="my.app:migrations"):
+    with pytest.raises(ConfigError, match=r"my\.app:migrations"):
         load(tmp_path, tmp_path, SQLITE)
     versions = tmp_path / "src/my/app/migrations/versions"
     versions.mkdir(parents=True)

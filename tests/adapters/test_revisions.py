@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from typing import Any
 
 import pytest
 
@@ -12,7 +13,7 @@ from migsafe.adapters.layouts import DBMATE, FLYWAY, GOLANG_MIGRATE, GOOSE
 from migsafe.model.migration import Dialect, History, Migration
 
 
-def history(framework, *revisions):
+def history(framework: str, *revisions: Any) -> Any:
     made = tuple(Migration(revision, path, parents=()) for revision, path in revisions)
     return History(Dialect.SQLITE, framework, made)
 

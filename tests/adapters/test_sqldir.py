@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from migsafe.model.migration import Dialect
 SQLITE = adapters.Options(Dialect.SQLITE)
 
 
-def project(tmp_path, files):
+def project(tmp_path: Any, files: Any) -> Any:
     for name, content in files.items():
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -21,7 +22,9 @@ def project(tmp_path, files):
     return tmp_path
 
 
-def read(root, framework=None, options=SQLITE, folder="migrations"):
+def read(
+    root: Any, framework: Any = None, options: Any = SQLITE, folder: str = "migrations"
+) -> Any:
     return adapters.load(framework, root, root / folder, options)
 
 

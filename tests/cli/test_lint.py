@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -82,6 +84,7 @@ def test_files_are_the_focus_and_the_whole_history_is_read(project, migsafe):
     assert run.code == 0
     assert run.rules == ["unique-index-over-duplicates"], "the table is known from 0001"
     assert run.json["checked"]["migrations"] == 1
+    (root / "migsafe.toml").touch()
     inside = migsafe("lint", "0003_name.sql", "--format", "json", cwd=root / "migrations")
     assert inside.code == 1
     assert {f["path"] for f in inside.json["findings"]} == {"migrations/0003_name.sql"}
@@ -113,11 +116,13 @@ def test_a_file_that_does_not_exist_is_a_usage_error(project, migsafe):
 
 
 def test_files_of_several_sets_are_looked_for_in_all_of_them(project, migsafe):
-    root = project({
-        "app/0001_a.sql": USERS,
-        "cache/0001_b.sql": "CREATE TABLE cached (id INTEGER PRIMARY KEY);\n",
-        "migsafe.toml": '[[migrations]]\npath = "app"\n[[migrations]]\npath = "cache"\n',
-    })
+    root = project(
+        {
+            "app/0001_a.sql": USERS,
+            "cache/0001_b.sql": "CREATE TABLE cached (id INTEGER PRIMARY KEY);\n",
+            "migsafe.toml": '[[migrations]]\npath = "app"\n[[migrations]]\npath = "cache"\n',
+        }
+    )
     run = migsafe("lint", "app/0001_a.sql", "nothing.txt", cwd=root)
     assert run.code == 2
     run = migsafe("lint", "app/0001_a.sql", "migsafe.toml", "--format", "json", cwd=root)
@@ -134,7 +139,7 @@ def test_standard_input_is_one_more_migration_after_the_head(project, migsafe):
 
 
 def test_standard_input_needs_no_project(project, migsafe):
-    run = migsafe("lint", "-", cwd=project({}), stdin=USERS + NO_DEFAULT)
+    run = migsafe("lint", "-", cwd=project({}), stdin=f"{USERS}DROP TABLE nobody;\n")
     assert run.code == 1
     assert "<stdin>:2" in run.out
 
@@ -222,20 +227,24 @@ def test_colours(project, migsafe, arguments, env, coloured):
 
 
 def test_control_characters_of_a_migration_do_not_reach_the_terminal(project, migsafe):
-    evil = "ALTER TABLE users ADD COLUMN \x1b[2Jname\x07 TEXT NOT NULL;\n"
+    evil = 'ALTER TABLE users ADD COLUMN "\x1b[2Jname\x07\u202e" TEXT NOT NULL;\n'
     root = project({**HISTORY, "migrations/0003_e.sql": evil})
     run = migsafe("lint", cwd=root)
     assert run.code == 1
     assert "\x1b" not in run.out
     assert "\x07" not in run.out
+    assert "\u202e" not in run.out
+    assert "\\x1b[2Jname\\x07\\u202e" in run.out
 
 
 @pytest.mark.parametrize("env", [{"PYTHONIOENCODING": "ascii"}, {"PYTHONIOENCODING": "utf-8"}])
 def test_names_outside_the_terminals_encoding_do_not_stop_the_report(project, migsafe, env):
-    root = project({
-        **HISTORY,
-        "migrations/0003_naïve.sql": "ALTER TABLE users ADD COLUMN größe TEXT NOT NULL;\n",
-    })
+    root = project(
+        {
+            **HISTORY,
+            "migrations/0003_naïve.sql": "ALTER TABLE users ADD COLUMN größe TEXT NOT NULL;\n",
+        }
+    )
     run = migsafe("lint", cwd=root, env=env)
     assert run.code == 1
     assert "0003_na" in run.out
@@ -243,35 +252,34 @@ def test_names_outside_the_terminals_encoding_do_not_stop_the_report(project, mi
     assert migsafe("lint", "--format", "json", cwd=root, env=env).json["verdict"] == "unsafe"
 
 
-def test_a_file_name_that_is_not_utf8_is_reported(project, migsafe):
+def test_a_file_name_that_is_not_utf8_is_an_error_with_its_place(project, migsafe):
     root = project(HISTORY)
     name = b"0003_\xff.sql".decode("utf-8", "surrogateescape")
     (root / "migrations" / name).write_text(NO_DEFAULT)
-    for env in ({}, {"PYTHONIOENCODING": "utf-8:strict"}):
-        run = migsafe("lint", "--output", "json=out.json", cwd=root, env=env)
-        assert run.code == 1, run.err
-        assert json.loads((root / "out.json").read_bytes())["verdict"] == "unsafe"
+    for command in ("lint", "check"):
+        run = migsafe(command, cwd=root)
+        assert run.code == 4
+        assert run.err.startswith("migsafe: migrations/0003_\\udcff.sql: the name of the migration")
+        assert "  hint: rename the file" in run.err
 
 
-def test_a_closed_pipe_is_no_error_of_ours(project, migsafe, tmp_path):
-    import subprocess
-    import sys
-
-    root = project(HISTORY)
-    writer = subprocess.Popen(
-        [sys.executable, "-m", "migsafe", "lint"],
-        cwd=root,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    assert writer.stdout is not None
-    writer.stdout.close()
-    assert writer.stderr is not None
-    told = writer.stderr.read()
-    writer.stderr.close()
-    assert writer.wait() == 4
-    assert b"Traceback" not in told
-    assert b"Exception ignored" not in told
+def test_a_closed_pipe_changes_neither_the_exit_code_nor_the_peace(project):
+    for files, arguments, code in (
+        (HISTORY, ["lint"], 0),
+        (FAILING, ["lint"], 1),
+        (HISTORY, ["rules", "list"], 4),
+    ):
+        with subprocess.Popen(
+            [sys.executable, "-m", "migsafe", *arguments],
+            cwd=project(files),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        ) as program:
+            assert program.stdout is not None
+            assert program.stderr is not None
+            program.stdout.close()
+            assert program.stderr.read() == b""
+            assert program.wait() == code
 
 
 def test_help_and_version(project, migsafe):

@@ -286,7 +286,7 @@ def test_fold_agrees_with_a_live_database(data: st.DataObject) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=1000, deadline=None, suppress_health_check=_CHECKS)
+@settings(max_examples=200, deadline=None, suppress_health_check=_CHECKS)
 @given(st.data())
 def test_fold_agrees_with_a_live_database_after_long_histories(data: st.DataObject) -> None:
     _run(data, 25)

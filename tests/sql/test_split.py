@@ -142,7 +142,7 @@ STATEMENTS = st.sampled_from(
     ]
 )
 GAPS = st.lists(
-    st.sampled_from([" ", "\n", "\r\n", "\t", "-- c;\n", "/* d; */", "--'\n", "/*\"*/", ";"]),
+    st.sampled_from([" ", "\n", "\r\n", "\t", "-- c;\n", "/* d; */", "--'\n", '/*"*/', ";"]),
     max_size=4,
 ).map("".join)
 SOUP = st.lists(

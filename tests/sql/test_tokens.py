@@ -28,6 +28,10 @@ def kinds(text: str) -> list[tuple[str, str]]:
     return [(t.kind, t.text) for t in tokenize(text, SQLITE)]
 
 
+def each(kind: str, texts: str) -> list[tuple[str, str]]:
+    return [(kind, text) for text in texts.split(" ")]
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -36,11 +40,10 @@ def kinds(text: str) -> list[tuple[str, str]]:
         ("'it''s' ''", [("string", "'it''s'"), ("string", "''")]),
         ('"a""b" `c``d` [e"f]', [("quoted", '"a""b"'), ("quoted", "`c``d`"), ("quoted", '[e"f]')]),
         ("x'0aF' X''", [("blob", "x'0aF'"), ("blob", "X''")]),
-        ("1 1.5 .5 1. 1e5 2E-3 0x1F", [("number", t) for t in "1 1.5 .5 1. 1e5 2E-3 0x1F".split()]),
+        ("1 1.5 .5 1. 1e5 2E-3 0x1F", each("number", "1 1.5 .5 1. 1e5 2E-3 0x1F")),
         ("1_000", [("number", "1_000")]),
-        ("? ?2 :a @b $c #d", [("parameter", t) for t in "? ?2 :a @b $c #d".split()]),
-        ("->> -> || << >> <= >= <> != ==", [("mark", t) for t in
-         "->> -> || << >> <= >= <> != ==".split()]),
+        ("? ?2 :a @b $c #d", each("parameter", "? ?2 :a @b $c #d")),
+        ("->> -> || << >> <= >= <> != ==", each("mark", "->> -> || << >> <= >= <> != ==")),
         ("a-- b\n/* c */d/*", [("word", "a"), ("word", "d")]),
         ("-1", [("mark", "-"), ("number", "1")]),
         ("'unfinished", [("string", "'unfinished")]),
@@ -107,7 +110,7 @@ EXPRESSIONS = st.recursive(
             lambda t: f"{t[0]} {t[1]}/**/{t[2]}"
         ),
         inner.map(lambda e: f"( {e} )"),
-        inner.map(lambda e: f"coalesce ({e} ,-{e})"),
+        inner.map(lambda e: f"coalesce ({e} ,- {e})"),
         inner.map(lambda e: f"case when {e} then\n{e} end"),
         inner.map(lambda e: f"cast({e} as TEXT)"),
     ),

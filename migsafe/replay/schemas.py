@@ -1,0 +1,34 @@
+"""The schema of a replayed database, read once for all databases that have the same one."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable
+
+from migsafe.model.schema import Schema
+from migsafe.schema.inspect import inspect
+
+_LIMIT = 500
+_known: dict[tuple[object, ...], Schema] = {}
+
+
+def schema_of(
+    database: sqlite3.Connection,
+    name: str = "main",
+    opened: Callable[[], sqlite3.Connection] | None = None,
+) -> Schema:
+    """The schema of the attached database `name`.
+
+    Devices of one version mostly have the very same definitions, and reading them costs more than
+    a small migration. `opened` gives a connection that has this database as its main one, where
+    `name` is another; the caller of this function closes it.
+    """
+    query = f"SELECT type, name, tbl_name, sql FROM {name}.sqlite_master"
+    key = tuple(database.execute(query))
+    schema = _known.get(key)
+    if schema is None:
+        if len(_known) >= _LIMIT:
+            _known.clear()
+        schema = inspect(opened() if opened else database)
+        _known[key] = schema
+    return schema
