@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import hashlib
 import json
 import os
@@ -16,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from migsafe import cli
 
 Files = Mapping[str, str | bytes]
 _DROP_FROM_BOUNDING_SET, _CAPABILITIES = 24, (1, 2)  # prctl(2): DAC_OVERRIDE, DAC_READ_SEARCH
@@ -94,6 +97,22 @@ def migsafe(tmp_path: Path) -> Iterator[Callable[..., Run]]:
 
     yield run
     assert list(temporary.iterdir()) == []
+
+
+@pytest.fixture
+def inside(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Callable[..., Run]]:
+    """The same program without a process of its own: for the many small variations."""
+
+    def run(*arguments: object, cwd: Path) -> Run:
+        monkeypatch.chdir(cwd)
+        code = cli.run([str(a) for a in arguments])
+        out, err = capsys.readouterr()
+        return Run(int(code), out, err)
+
+    yield run
+    gc.enable()  # lint switches it off for its one short run
 
 
 @pytest.fixture

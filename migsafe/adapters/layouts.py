@@ -132,7 +132,8 @@ NUMBERED = Layout(
 
 GOLANG_MIGRATE = Layout(
     name="golang-migrate",
-    file=re.compile(r"(?P<version>\d+)_(?P<title>.*)\.(?P<direction>up|down)\.sql"),
+    # Whatever follows the direction is the extension, even ".sql" after one dot too many.
+    file=re.compile(r"(?P<version>\d+)_(?P<title>.*)\.(?P<direction>up|down)\..*sql"),
     read=plain,
     version_tables=("schema_migrations",),
     version_query="SELECT version FROM schema_migrations LIMIT 1",

@@ -17,7 +17,7 @@ from migsafe.analyse import analyse, read, wrapped
 from migsafe.cli import options, output
 from migsafe.cli.launch_files import launch_plan
 from migsafe.cli.lint import conclude
-from migsafe.cli.project import Project, Request, open_all
+from migsafe.cli.project import Project, Request, open_all, passed_over
 from migsafe.engines import sqlite as engine
 from migsafe.errors import (
     ConfigError,
@@ -252,6 +252,7 @@ def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotR
             "replay on old data",
             'no samples: put old databases in a folder, [samples] path = "..."',
         )
+    yield from passed_over(project.history)
     if not plan.launch.queries:
         yield NotRun("launch queries", "none configured: [launch] queries")
     if plan.launch.fresh is None:

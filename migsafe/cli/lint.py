@@ -12,7 +12,15 @@ import click
 
 from migsafe.analyse import analyse
 from migsafe.cli import options, output
-from migsafe.cli.project import NO_MIGRATION, Project, Request, Standard, focus, open_all
+from migsafe.cli.project import (
+    NO_MIGRATION,
+    Project,
+    Request,
+    Standard,
+    focus,
+    open_all,
+    passed_over,
+)
 from migsafe.errors import UsageError
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
@@ -90,7 +98,7 @@ def lint(
         command="lint",
         conclusion=conclude(result.findings, fail_on),
         findings=result.findings,
-        not_run=(*others, *result.not_run),
+        not_run=(*others, *passed_over(project.history), *result.not_run),
         fail_on=fail_on,
         migrations=len(chosen),
         statements=len(in_focus),

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
@@ -184,6 +185,25 @@ def relative(path: Path, root: Path) -> str:
     """The path relative to the project with forward slashes, as migrations are named."""
     absolute = path if path.is_absolute() else Path.cwd() / path
     return Path(os.path.relpath(os.path.normpath(absolute), root)).as_posix()
+
+
+_CODE = re.compile(r"[VR]?\d.*\.(go|py|kt|java|rs|ts|js|rb|php|cs|swift)", re.IGNORECASE)
+_SHOWN = 5
+
+
+def passed_over(history: History) -> Iterator[NotRun]:
+    """What lies among the migrations and is not read: SQL by another name, steps in program code."""
+    sql = [p for p in history.ignored if p.lower().endswith(".sql")]
+    code = [p for p in history.ignored if _CODE.fullmatch(p.rpartition("/")[2])]
+    if sql:
+        yield NotRun(_listed(sql), f"not named as {history.framework} migrations are")
+    if code:
+        yield NotRun(_listed(code), "steps in program code are not read")
+
+
+def _listed(paths: list[str]) -> str:
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more
 
 
 def focus(project: Project, files: tuple[str, ...]) -> tuple[set[str], list[NotRun]]:

@@ -184,9 +184,12 @@ def _pragma(reader: Reader) -> tuple[Operation, ...]:
     _, name = reader.qualified()
     value: Sequence[Token] = ()
     if reader.accept("="):
-        value = reader.rest()
+        value = (reader.next(), *reader.rest())
     elif reader.peek() == "(":
         value = reader.group()
+    signed = len(value) == 2 and value[0].text in {"+", "-"}
+    if len(value) > 1 + signed:
+        raise UnreadError("a pragma has one value")
     return (Operation(Kind.PRAGMA, name=name, value=_value(reader, value), line=line),)
 
 

@@ -33,7 +33,7 @@ def shape(sql: str, dialect: Dialect) -> tuple[Shape, str]:
         return Shape(), _NOT_READ
     try:
         return _shape(statement, Names(statement, sql)), ""
-    except RecursionError:
+    except Exception:  # broken SQL that the parser lets through gives trees of any shape
         return Shape(), _NOT_READ
 
 

@@ -103,35 +103,27 @@ def _skip(text: str, dialect: Dialect, at: int, stop: int) -> int:
 
 def _statement(text: str, dialect: Dialect, at: int, stop: int) -> tuple[int, int]:
     """Where the statement that starts at `at` ends, and where the search goes on."""
-    if dialect is Dialect.SQLITE:
-        trigger = _TRIGGER.match(text, at, stop) is not None
-        finish = _trigger_end if trigger else _first_end
-        return finish(text, at, stop)
-    return _compound_end(text, dialect, at, stop)
+    if dialect is Dialect.SQLITE and _TRIGGER.match(text, at, stop):
+        return _trigger_end(text, at, stop) or _end(text, dialect, at, stop)
+    return _end(text, dialect, at, stop)
 
 
-def _first_end(text: str, at: int, stop: int) -> tuple[int, int]:
-    comments: list[tuple[int, int]] = []
+def _trigger_end(text: str, at: int, stop: int) -> tuple[int, int] | None:
+    """The same for a trigger of SQLite; None where it is broken."""
     for match in _interesting(Dialect.SQLITE, False).finditer(text, at, stop):
-        if match.lastgroup == "comment":
-            comments.append(match.span())
-        elif match.lastgroup == "end":
-            return _trimmed(text, at, match.start(), comments), match.end()
-    return _trimmed(text, at, stop, comments), stop
-
-
-def _trigger_end(text: str, at: int, stop: int) -> tuple[int, int]:
-    for match in _interesting(Dialect.SQLITE, False).finditer(text, at, stop):
-        step = _TRIGGER_STEP.match(text, match.end(), stop) if match.lastgroup == "end" else None
-        if step is None and match.lastgroup == "end":
-            break
-        if step is not None and step["end"]:
+        if match.lastgroup != "end":
+            continue
+        step = _TRIGGER_STEP.match(text, match.end(), stop)
+        if step is None:
+            return None
+        if step["end"]:
             return step.end("end"), step.end()
-    return _first_end(text, at, stop)
+    return None
 
 
-def _compound_end(text: str, dialect: Dialect, at: int, stop: int) -> tuple[int, int]:
-    compound = _COMPOUND[dialect].match(text, at, stop) is not None
+def _end(text: str, dialect: Dialect, at: int, stop: int) -> tuple[int, int]:
+    body = _COMPOUND.get(dialect)
+    compound = body is not None and body.match(text, at, stop) is not None
     depth = 0
     opened = False
     comments: list[tuple[int, int]] = []
@@ -164,7 +156,9 @@ def _trimmed(text: str, at: int, end: int, comments: list[tuple[int, int]]) -> i
 
 
 def _stripped(text: str, at: int, end: int) -> int:
-    return len(text[at:end].rstrip(" \t\n\f\r\ufeff")) + at
+    while end > at and text[end - 1] in " \t\n\f\r\ufeff":
+        end -= 1
+    return end
 
 
 _COMMENT = {

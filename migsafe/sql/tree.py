@@ -27,13 +27,11 @@ def parse(sql: str, dialect: Dialect) -> exp.Expr | None:
     text = _readable(sql, tokenize(sql, dialect)) if dialect is Dialect.SQLITE else sql
     try:
         trees = sqlglot.parse(text, read=dialect.value)
-    except (sqlglot.errors.SqlglotError, ValueError, RecursionError):
+    except Exception:  # whatever the parser does with odd input, the text is unread
         return None
     tree = trees[0] if len(trees) == 1 else None
-    return tree if isinstance(tree, _STATEMENTS) else None
-
-
-_STATEMENTS = (exp.Query, exp.Values, exp.Insert, exp.Update, exp.Delete, exp.Create)
+    whole = isinstance(tree, (exp.Query, exp.Values)) or (tree and target(tree))
+    return tree if whole else None
 
 
 def common_tables(tree: exp.Expr) -> dict[str, exp.Expr]:

@@ -60,7 +60,7 @@ def read_columns(table: Table) -> list[tuple[object, ...]]:
 
 
 def live_foreign_keys(database: sqlite3.Connection, table: str) -> list[tuple[object, ...]]:
-    keys: dict[int, list[tuple[str, ...]]] = {}
+    keys: dict[int, list[tuple[str | None, ...]]] = {}
     for row in database.execute("SELECT * FROM pragma_foreign_key_list(?)", (table,)):
         keys.setdefault(row[0], []).append(row[2:7])
     return [
