@@ -16,7 +16,7 @@ from migsafe import adapters
 from migsafe.analyse import analyse, read, wrapped
 from migsafe.cli import options, output
 from migsafe.cli.launch_files import launch_plan
-from migsafe.cli.lint import conclude
+from migsafe.cli.lint import conclude, unknown_rules
 from migsafe.cli.project import Project, Request, open_all, passed_over
 from migsafe.engines import sqlite as engine
 from migsafe.errors import (
@@ -108,7 +108,7 @@ def check(
     evidence = _analysed(project, material)
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
-    plan = _plan(project, probes)
+    plan = _plan(project, probes, material.samples)
     begun = time.perf_counter()
     outcomes = fleet.run(plan, material.samples, jobs, _progress())
     seconds = time.perf_counter() - begun
@@ -165,7 +165,7 @@ def _bases(found: Iterable[Sample]) -> Iterator[tuple[str | None, Schema]]:
             yield sample.revision, inspect(database)
 
 
-def _plan(project: Project, probes: tuple[Probe, ...]) -> Plan:
+def _plan(project: Project, probes: tuple[Probe, ...], found: tuple[Sample, ...]) -> Plan:
     history, m = project.history, project.migrations
     runner: ProgramRunner | None = None
     if any(migration.program for migration in history.migrations):
@@ -178,8 +178,27 @@ def _plan(project: Project, probes: tuple[Probe, ...]) -> Plan:
         runner=runner,
         launch=launch_plan(project),
         probes=probes,
+        deep=_deep(found),
         sets_version=any(_sets_version(x.statements) for x in history.migrations),
     )
+
+
+_DEEP_BYTES = 2_000_000
+
+
+def _deep(found: Iterable[Sample]) -> frozenset[str]:
+    """One sample of each version for the costly scenarios: the richest that is not too large."""
+    chosen: dict[str | None, Sample] = {}
+    for sample in found:
+        best = chosen.get(sample.revision)
+        if best is None or _richness(sample) > _richness(best):
+            chosen[sample.revision] = sample
+    return frozenset(s.path for s in chosen.values())
+
+
+def _richness(sample: Sample) -> int:
+    size = len(sample.data)
+    return size if size <= _DEEP_BYTES else -size
 
 
 def _sets_version(statements: Iterable[object]) -> bool:
@@ -227,7 +246,9 @@ def _report(
     result = run(ruleset, evidence)
     errors = [NotRun(e.place or "a sample", _sentence(e)) for e in material.errors]
     broken = [NotRun(f"replay of {o.sample}", note) for o in evidence.outcomes for note in o.notes]
-    not_run = (*errors, *broken, *_missing(project, material, plan), *result.not_run)
+    unknown = unknown_rules(project, evidence.focus, ruleset)
+    missing = _missing(project, material, plan)
+    not_run = (*errors, *broken, *missing, *unknown, *result.not_run)
     return Report(
         command="check",
         conclusion=conclude(result.findings, fail_on, checked=not errors and not broken),

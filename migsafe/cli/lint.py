@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import gc
 import sys
 import time
+from collections.abc import Collection, Iterator
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import click
@@ -22,6 +25,7 @@ from migsafe.cli.project import (
     passed_over,
 )
 from migsafe.errors import UsageError
+from migsafe.facts.suppressions import judged
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
 from migsafe.model.report import Conclusion, Report
@@ -92,19 +96,38 @@ def lint(
     """
     chosen, others = focus(project, files)
     evidence = analyse(project.history, chosen, project.runner, project.settings())
-    result = run(project.rules() if ruleset is None else ruleset, evidence)
+    ruleset = project.rules() if ruleset is None else ruleset
+    result = run(ruleset, evidence)
+    unknown = unknown_rules(project, chosen, ruleset)
     in_focus = [s for s in evidence.steps if s.revision in chosen]
     return Report(
         command="lint",
         conclusion=conclude(result.findings, fail_on),
         findings=result.findings,
-        not_run=(*others, *passed_over(project.history), *result.not_run),
+        not_run=(*others, *passed_over(project.history), *unknown, *result.not_run),
         fail_on=fail_on,
         migrations=len(chosen),
         statements=len(in_focus),
         framework=project.history.framework,
         dialect=str(project.history.dialect),
     )
+
+
+def unknown_rules(
+    project: Project, chosen: Collection[str], ruleset: tuple[Rule, ...]
+) -> Iterator[NotRun]:
+    """A note for each allow comment whose rule does not exist: it allows nothing."""
+    known = {rule.id for rule in ruleset}
+    today = date.fromisoformat(project.today)
+    for migration in project.history.migrations:
+        if migration.revision not in chosen:
+            continue
+        for comment in judged(migration, today):
+            s = comment.suppression
+            if s.rule and s.rule not in known:
+                near = difflib.get_close_matches(s.rule, known, n=1)
+                hint = f", did you mean {near[0]}?" if near else ""
+                yield NotRun(f"allow {s.rule}", f"{s.path}:{s.line}: there is no such rule{hint}")
 
 
 def conclude(

@@ -192,7 +192,7 @@ _SHOWN = 5
 
 
 def passed_over(history: History) -> Iterator[NotRun]:
-    """What lies among the migrations and is not read: SQL by another name, steps in program code."""
+    """What lies among the migrations and is not read: SQL by another name, program code."""
     sql = [p for p in history.ignored if p.lower().endswith(".sql")]
     code = [p for p in history.ignored if _CODE.fullmatch(p.rpartition("/")[2])]
     if sql:

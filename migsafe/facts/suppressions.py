@@ -12,6 +12,7 @@ from migsafe.model.migration import Migration
 
 _SHAPE = re.compile(r"migsafe:\s*(?P<verb>\S+)\s*(?P<rest>.*)", re.S)
 _RULE = re.compile(r"(?P<rule>[a-z0-9]+(?:-[a-z0-9]+)*)(?=\s|$)")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
 _OPTION = re.compile(r"""\s+(?P<key>\w+)=(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))""")
 
 
@@ -67,6 +68,8 @@ def _options(text: str) -> tuple[dict[str, str], str]:
         match = _OPTION.match(text, at)
         if match is None:
             return found, f"cannot read {text[at:].strip()!r}"
+        if match["key"] in found:
+            return found, f"{match['key']} stands twice"
         quoted = match["quoted"]
         found[match["key"]] = match["plain"] if quoted is None else quoted
         at = match.end()
@@ -79,11 +82,17 @@ def _fault(made: Suppression, options: dict[str, str]) -> str:
         return f"unknown option {unknown[0]}"
     if not made.reason.strip():
         return 'it gives no reason="..."'
-    try:
-        date.fromisoformat(made.until or "2000-01-01")
-    except ValueError:
+    if "until" in options and not _is_date(made.until):
         return f"until={made.until} is not a date (YYYY-MM-DD)"
     return ""
+
+
+def _is_date(text: str) -> bool:
+    """Only the one way to write it: dates are compared as text."""
+    try:
+        return bool(_DATE.fullmatch(text) and date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def _scope(migration: Migration, line: int) -> tuple[int, int]:

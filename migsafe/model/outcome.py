@@ -14,6 +14,7 @@ class Scenario(StrEnum):
     STRAIGHT = "straight"
     STEP_BY_STEP = "step-by-step"
     SECOND_LAUNCH = "second-launch"
+    INTERRUPTED = "interrupted"
 
 
 class Verdict(StrEnum):
@@ -22,6 +23,7 @@ class Verdict(StrEnum):
     TOOL_ERROR = "tool-error"
     RAISED = "raised"
     TOO_SLOW = "too-slow"
+    BRICKED = "bricked-on-relaunch"
     LAUNCH_FAILED = "launch-failed"
     DATA_LOST = "data-lost"
     DRIFTED = "drifted"

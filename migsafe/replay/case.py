@@ -24,7 +24,8 @@ from migsafe.model.outcome import (
 from migsafe.model.rule import When
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
-from migsafe.replay import checks, launch
+from migsafe.replay import checks, interrupted, launch
+from migsafe.replay.interrupted import still_pending, user_version
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
 from migsafe.replay.run import (
@@ -45,6 +46,7 @@ ROW_LIMIT = 1000
 _VERDICTS = (
     (Verdict.RAISED, {"raised"}),
     (Verdict.TOO_SLOW, {"too-slow"}),
+    (Verdict.BRICKED, {"interrupted"}),
     (Verdict.LAUNCH_FAILED, {"launch-query", "second-launch", "integrity"}),
     (Verdict.DATA_LOST, {"rows-lost", "became-null", "renumbered", "undecodable", "invariant"}),
     (Verdict.DRIFTED, {"drifted", "foreign-keys"}),
@@ -143,6 +145,9 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
     placed = locate(plan, sample, pending, seen)
     yield _finished(sample, Scenario.STRAIGHT, placed, attempt, prober)
     yield _outcome(sample, Scenario.SECOND_LAUNCH, again)
+    if sample.path in plan.deep:
+        seen_killed, _ = interrupted.check(plan, sample, pending)
+        yield _outcome(sample, Scenario.INTERRUPTED, tuple(seen_killed))
 
 
 def _after(
@@ -230,9 +235,8 @@ def _second_launch(plan: Plan, sample: Sample, data: bytes) -> tuple[Observation
         return _second_program_launch(plan, data)
     if sample.tracked != "user_version" or not plan.sets_version:
         return ()
-    # The version stands in the header, big-endian at byte 60 (fileformat2.html, section 1.3).
-    version = int.from_bytes(data[60:64], "big", signed=True)
-    again = _still_pending(plan, version)
+    version = user_version(data)
+    again = still_pending(plan, version)
     if not again:
         return ()
     with closing(engine.clone(data)) as database:
@@ -246,13 +250,6 @@ def _second_launch(plan: Plan, sample: Sample, data: bytes) -> tuple[Observation
         Observation(
             "second-launch", attempt.raised.place, error=attempt.raised.message, detail=detail
         ),
-    )
-
-
-def _still_pending(plan: Plan, version: int) -> tuple[Migration, ...]:
-    """What a ladder by PRAGMA user_version runs at this number."""
-    return tuple(
-        m for m in plan.history.migrations if m.revision.isdecimal() and int(m.revision) > version
     )
 
 

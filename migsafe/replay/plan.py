@@ -50,7 +50,8 @@ class Plan:
     """Everything that a worker needs besides the sample.
 
     `wrapped` says per revision whether the runner opens a transaction around it; `seconds` bounds
-    one case; `sets_version` tells that the migrations themselves raise PRAGMA user_version.
+    one case; `deep` names the samples that the costly scenarios are for; `sets_version` tells that
+    the migrations themselves raise PRAGMA user_version.
     """
 
     history: History
@@ -62,3 +63,4 @@ class Plan:
     probes: tuple[Probe, ...] = ()
     seconds: float = 60.0
     sets_version: bool = False
+    deep: frozenset[str] = frozenset()

@@ -80,7 +80,7 @@ def _listed(path: Path) -> dict[str, Listed]:
         return {}
     place = f"{path.parent.name}/{path.name}"
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"the list of samples is not valid TOML: {error}", place=place) from error
     listed: dict[str, Listed] = {}

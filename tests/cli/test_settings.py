@@ -82,7 +82,7 @@ def test_a_byte_order_mark_is_no_part_of_the_settings(project, inside):
 def test_settings_reach_the_rules_and_the_replay(project, inside):
     stopping = {
         "migrations/0001_users.sql": USERS,
-        "migrations/0002_bad.sql": "DROP TABLE nobody;\nALTER TABLE users ADD COLUMN age INTEGER;\n",
+        "migrations/0002_bad.sql": "DROP TABLE nobody;\nALTER TABLE users ADD COLUMN age;\n",
     }
     root = project({**stopping, "migsafe.toml": "[migrations]\non_error = 'continue'\n"})
     run = inside("check", "--format", "json", cwd=root)

@@ -10,7 +10,7 @@ RULE = "unique-index-over-duplicates"
 GOOD = f'-- migsafe: allow {RULE} until=2026-12-31 reason="merged on login"\n'
 
 
-def lint(project, inside, migration: str, today: str = "2026-06-01"):  # type: ignore[no-untyped-def]
+def lint(project, inside, migration: str, today: str = "2026-06-01"):
     root = project({"migrations/0001_a.sql": USERS, "migrations/0002_b.sql": migration})
     run = inside("lint", "--format", "json", "--fail-on", "warning", "--today", today, cwd=root)
     return run, {f["rule"]: f for f in run.json["findings"]}
@@ -68,10 +68,9 @@ def test_it_holds_until_the_end_of_its_last_day(project, inside):
         (f'-- migsafe: allow {RULE} until= reason="x"', "until"),
         (f'-- migsafe: allow {RULE} reason="x" for=ever', "unknown option for"),
         (f'-- migsafe: allow {RULE} because it is fine reason="x"', "cannot read"),
-        (f'-- migsafe: allow {RULE} reason="x" reason="y"', "reason"),
+        (f'-- migsafe: allow {RULE} reason="x" reason="y"', "reason stands twice"),
         (f'-- migsafe: allow {RULE.upper()} reason="x"', "names no rule"),
         (f'-- migsafe: allow {RULE}, drop-column-in-use reason="x"', "rule"),
-        ('-- migsafe: allow no-such-rule reason="x"', "no-such-rule"),
     ],
 )
 def test_a_comment_that_is_wrong_allows_nothing_and_is_told(project, inside, comment, why):
@@ -147,3 +146,20 @@ def test_check_honours_the_same_comment(project, inside):
     assert run.json["findings"][0]["suppressed"]["reason"] == "merged on login"
     assert run.json["replay"]["failed"] == 1, "what was seen is still told"
     assert inside("check", "--today", "2027-06-01", cwd=root).code == 1
+
+
+def test_a_rule_that_does_not_exist_is_told_by_both_commands(project, inside):
+    root = project(
+        {
+            "migrations/0001_a.sql": USERS,
+            "migrations/0002_b.sql": f'-- migsafe: allow {RULE}s reason="x"\n{UNIQUE}',
+        }
+    )
+    for command in ("lint", "check"):
+        notes = inside(command, "--format", "json", cwd=root).json["not_run"]
+        assert {
+            "what": f"allow {RULE}s",
+            "why": f"migrations/0002_b.sql:1: there is no such rule, did you mean {RULE}?",
+        } in notes
+    other = inside("lint", "migrations/0001_a.sql", "--format", "json", cwd=root)
+    assert not [n for n in other.json["not_run"] if n["what"].startswith("allow")]

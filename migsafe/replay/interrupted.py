@@ -1,0 +1,275 @@
+"""Kill the migration at every commit and start it again: does the next launch finish?
+
+The only states that a killed process leaves behind are those of the commits: what stood inside a
+transaction is gone after recovery. So one run that keeps the database's bytes at each commit gives
+every state, and starting again from each of them costs one short run (research: equal findings to
+SIGKILL, at a sixteenth of the price). A kill during the first relaunch is tried as well.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from migsafe.engines import sqlite as engine
+from migsafe.model.migration import Migration
+from migsafe.model.outcome import Observation, Place
+from migsafe.model.sample import Sample
+from migsafe.model.schema import Schema, fold_name
+from migsafe.replay.checks import quoted
+from migsafe.replay.plan import Plan
+from migsafe.replay.run import Attempt, Raised, Sent, nothing, run_program, run_sql
+from migsafe.replay.schemas import schema_of
+
+_POINTS = 400
+"""At most this many states of one sample: longer ladders are sampled evenly."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """The database after a commit, and what the next launch still has to run.
+
+    `sent` is the statement after which the process was killed; `pending` None: the database itself
+    says it (a version table that the runner writes).
+    """
+
+    data: bytes
+    sent: Sent
+    pending: tuple[Migration, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class _End:
+    """How one launch ended: the database, and the error that stopped it (None: it came through)."""
+
+    data: bytes
+    raised: Raised | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Broken:
+    """A kill after which the app does not come back, or comes back with other data."""
+
+    point: Point
+    error: str
+    lost: int
+    again: Sent | None = None  # the statement of the second kill
+
+
+def check(
+    plan: Plan, sample: Sample, pending: tuple[Migration, ...]
+) -> tuple[list[Observation], int]:
+    """What a kill at each commit leads to, and how many kills were tried.
+
+    The undisturbed run must have come through.
+    """
+    with closing(engine.clone(sample.data)) as old:
+        before = _counts(old, schema_of(old))
+    finished, points = _launch(plan, sample.data, pending)
+    goal = _digest(finished.data)
+    broken: list[_Broken] = []
+    tried = 0
+    for point in _thinned(points):
+        tried += 1
+        result, seconds = _relaunched(plan, point, pending)
+        fault = _fault(result, goal, point, before)
+        if fault:
+            broken.append(fault)
+            continue
+        for second in _thinned([p for p in seconds if p.data != point.data]):
+            tried += 1
+            end, _ = _relaunched(plan, second, pending)
+            twice = _fault(end, goal, second, before)
+            if twice:
+                broken.append(_Broken(point, twice.error, twice.lost, second.sent))
+                break
+    return list(_observations(broken, tried)), tried
+
+
+def _thinned(points: list[Point]) -> list[Point]:
+    """Each state once, evenly spread where there are too many."""
+    unique = list({hashlib.sha256(p.data).digest() + _rest(p): p for p in points}.values())
+    step = -(-len(unique) // _POINTS) or 1
+    return unique[::step]
+
+
+def _rest(point: Point) -> bytes:
+    return b"" if point.pending is None else len(point.pending).to_bytes(4, "big")
+
+
+# -- launches -------------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Keeps the state after every commit of a launch."""
+
+    plan: Plan
+    points: list[Point] = field(default_factory=list)
+    left: tuple[Migration, ...] | None = None
+    last: bytes = b""
+
+    def after(self, database: sqlite3.Connection, sent: Sent) -> None:
+        if database.in_transaction:
+            return
+        data = database.serialize()
+        if data != self.last:
+            self.points.append(Point(data, sent, self.left))
+            self.last = data
+
+
+def _launch(plan: Plan, data: bytes, pending: tuple[Migration, ...]) -> tuple[_End, list[Point]]:
+    """One whole launch: the database at its end (or its error), and the states on the way."""
+    if plan.runner is not None:
+        return _program_launch(plan, data, pending)
+    recorder = _Recorder(plan, last=data)
+    with closing(engine.clone(data)) as database:
+        for at, migration in enumerate(pending):
+            recorder.left = pending[at:]
+            attempt = run_sql(plan, database, (migration,), after=recorder.after)
+            if attempt.raised:
+                return _End(database.serialize(), attempt.raised), recorder.points
+            if plan.wrapped[migration.revision] and migration.statements:
+                # The runner notes the new version in the same transaction.
+                recorder.left = pending[at + 1 :]
+                recorder.after(database, _last_sent(migration))
+        return _End(database.serialize()), recorder.points
+
+
+def _last_sent(migration: Migration) -> Sent:
+    statement = migration.statements[-1]
+    span = statement.span
+    return Sent(statement.sql, Place(span.path, span.line, span.column), statement.operations)
+
+
+def _program_launch(
+    plan: Plan, data: bytes, pending: tuple[Migration, ...]
+) -> tuple[_End, list[Point]]:
+    recorder = _Recorder(plan, last=data)
+    with TemporaryDirectory(prefix="migsafe-") as folder:
+        path = Path(folder) / "sample.db"
+        engine.write_clone(data, path)
+        attempt: Attempt = run_program(plan, path, pending, nothing, recorder.after)
+        return _End(path.read_bytes(), attempt.raised), recorder.points
+
+
+def _relaunched(
+    plan: Plan, point: Point, pending: tuple[Migration, ...]
+) -> tuple[_End, list[Point]]:
+    if point.pending is None:
+        return _program_launch(plan, point.data, pending)
+    left = point.pending
+    if plan.sets_version:
+        version = user_version(point.data)
+        known = {m.revision for m in pending}
+        left = tuple(m for m in still_pending(plan, version) if m.revision in known)
+    return _launch(plan, point.data, left)
+
+
+def user_version(data: bytes) -> int:
+    """PRAGMA user_version: big-endian at byte 60 of the header (fileformat2.html, section 1.3)."""
+    return int.from_bytes(data[60:64], "big", signed=True)
+
+
+def still_pending(plan: Plan, version: int) -> tuple[Migration, ...]:
+    """What a ladder by PRAGMA user_version runs at this number."""
+    return tuple(
+        m for m in plan.history.migrations if m.revision.isdecimal() and int(m.revision) > version
+    )
+
+
+# -- what became of it ----------------------------------------------------------------------------
+
+
+def _fault(
+    end: _End, goal: dict[str, bytes], point: Point, before: dict[str, int]
+) -> _Broken | None:
+    if end.raised:
+        return _Broken(point, end.raised.message, _lost(end.data, before))
+    digest = _digest(end.data)
+    if digest == goal:
+        return None
+    tables = sorted(t for t in digest.keys() | goal.keys() if digest.get(t) != goal.get(t))
+    what = f"other rows or another schema than undisturbed: {tables[0] or 'an index'}"
+    return _Broken(point, what, _lost(end.data, before))
+
+
+def _digest(data: bytes) -> dict[str, bytes]:
+    """The logical content: per table its definition and its rows in any order."""
+    found: dict[str, bytes] = {}
+    with closing(engine.clone(data)) as database:
+        schema = schema_of(database)
+        database.text_factory = bytes
+        for key, table in schema.tables.items():
+            if not table.virtual:
+                found[key] = repr(table).encode() + _rows(database, table.name)
+        found[""] = repr((schema.indexes, schema.triggers, schema.views)).encode()
+    return found
+
+
+def _rows(database: sqlite3.Connection, table: str) -> bytes:
+    total = 0
+    for row in database.execute(f"SELECT * FROM {quoted(table)}"):
+        digest = hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+        total = (total + int.from_bytes(digest, "big")) % (1 << 128)
+    return total.to_bytes(16, "big")
+
+
+def _counts(database: sqlite3.Connection, schema: Schema) -> dict[str, int]:
+    return {
+        key: int(database.execute(f"SELECT count(*) FROM {quoted(t.name)}").fetchone()[0])
+        for key, t in schema.tables.items()
+        if not t.virtual
+    }
+
+
+def _lost(data: bytes, before: dict[str, int]) -> int:
+    """Rows of old tables that no table of this database can still hold."""
+    with closing(engine.clone(data)) as database:
+        try:
+            now = _counts(database, schema_of(database))
+        except sqlite3.Error:
+            return 0
+    spare = sorted((n for key, n in now.items() if key not in before), reverse=True)
+    lost = 0
+    for key, count in before.items():
+        held = max([now.get(fold_name(key), 0), *spare])
+        lost += max(count - held, 0)
+    return lost
+
+
+def _observations(broken: list[_Broken], tried: int) -> Iterator[Observation]:
+    """One observation for each migration file: its worst point."""
+    by_file: dict[str, list[_Broken]] = {}
+    for item in broken:
+        by_file.setdefault(item.point.sent.place.path, []).append(item)
+    for items in by_file.values():
+        worst = max(items, key=lambda b: (b.lost, b.again is None))
+        yield Observation(
+            "interrupted",
+            worst.point.sent.place,
+            affected=worst.lost,
+            total=tried,
+            error=worst.error,
+            detail=_told(worst, len(items)),
+        )
+
+
+def _told(worst: _Broken, points: int) -> str:
+    text = f"killed after {_short(worst.point.sent.sql)}"
+    if worst.again:
+        text += f", and again after {_short(worst.again.sql)}"
+    text += f": the next start ends in: {worst.error}"
+    if worst.lost:
+        text += f"; {worst.lost} old rows are in no table any more"
+    return f"{text} ({points} such {'moment' if points == 1 else 'moments'})"
+
+
+def _short(sql: str) -> str:
+    words = " ".join(sql.split())
+    return f"`{words}`" if len(words) <= 50 else f"`{words[:47]}...`"
