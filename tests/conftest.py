@@ -5,6 +5,7 @@ from __future__ import annotations
 import ctypes
 import gc
 import hashlib
+import io
 import json
 import os
 import sqlite3
@@ -105,8 +106,19 @@ def inside(
 ) -> Iterator[Callable[..., Run]]:
     """The same program without a process of its own: for the many small variations."""
 
-    def run(*arguments: object, cwd: Path) -> Run:
+    def run(
+        *arguments: object,
+        cwd: Path,
+        stdin: str | bytes = b"",
+        env: Mapping[str, str] | None = None,
+    ) -> Run:
         monkeypatch.chdir(cwd)
+        given = io.BytesIO(stdin.encode() if isinstance(stdin, str) else stdin)
+        monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
+        for name in ("NO_COLOR", "FORCE_COLOR", "MIGSAFE_TRACEBACK"):
+            monkeypatch.delenv(name, raising=False)
+        for name, value in (env or {}).items():
+            monkeypatch.setenv(name, value)
         code = cli.run([str(a) for a in arguments])
         out, err = capsys.readouterr()
         return Run(int(code), out, err)

@@ -161,7 +161,8 @@ class Statement:
     """One statement of a migration, in its own words.
 
     `sql` is the exact source slice, without the terminating semicolon (for an `op.*` call: the
-    source of the call, with `origin` "call"). `operations` is None until the statement is read.
+    source of the call, with `origin` "call"). `operations` and `features` are None until the
+    statement is read.
     `in_transaction` and `conditional` (run only under a condition in program code) are None or
     False until they are known.
     """
@@ -170,6 +171,7 @@ class Statement:
     span: Span
     origin: str = "sql"  # sql | call | code
     operations: tuple[Operation, ...] | None = None
+    features: tuple[Feature, ...] | None = None
     in_transaction: bool | None = None
     foreign_keys: bool | None = None
     conditional: bool = False

@@ -30,8 +30,8 @@ def test_text_report_names_place_source_message_remedy_and_verdict(project, migs
     assert lines[-1] == "safe: 1 warning"
 
 
-def test_json_report_is_the_contract(project, migsafe):
-    run = migsafe("lint", "--format", "json", cwd=project(FAILING))
+def test_json_report_is_the_contract(project, inside):
+    run = inside("lint", "--format", "json", cwd=project(FAILING))
     assert run.code == 1
     report = run.json
     assert list(report) == [
@@ -65,17 +65,17 @@ def test_json_report_is_the_contract(project, migsafe):
 @pytest.mark.parametrize(
     ("least", "code"), [("note", 1), ("warning", 1), ("error", 0), ("blocker", 0)]
 )
-def test_fail_on_sets_what_fails(project, migsafe, least, code):
-    run = migsafe("lint", "--fail-on", least, "--format", "json", cwd=project(HISTORY))
+def test_fail_on_sets_what_fails(project, inside, least, code):
+    run = inside("lint", "--fail-on", least, "--format", "json", cwd=project(HISTORY))
     assert run.code == code
     assert run.json["fail_on"] == least
     assert run.json["verdict"] == ("unsafe" if code else "safe")
 
 
-def test_fail_on_of_the_command_line_beats_the_configuration(project, migsafe):
+def test_fail_on_of_the_command_line_beats_the_configuration(project, inside):
     root = project({**HISTORY, "migsafe.toml": 'fail_on = "warning"\n'})
-    assert migsafe("lint", cwd=root).code == 1
-    assert migsafe("lint", "--fail-on", "error", cwd=root).code == 0
+    assert inside("lint", cwd=root).code == 1
+    assert inside("lint", "--fail-on", "error", cwd=root).code == 0
 
 
 def test_files_are_the_focus_and_the_whole_history_is_read(project, migsafe):
@@ -92,15 +92,15 @@ def test_files_are_the_focus_and_the_whole_history_is_read(project, migsafe):
     assert absolute.code == 1
 
 
-def test_a_folder_stands_for_the_migrations_in_it(project, migsafe):
-    run = migsafe("lint", "migrations", "--format", "json", cwd=project(FAILING))
+def test_a_folder_stands_for_the_migrations_in_it(project, inside):
+    run = inside("lint", "migrations", "--format", "json", cwd=project(FAILING))
     assert run.code == 1
     assert run.json["checked"]["migrations"] == 3
 
 
-def test_a_file_that_is_no_migration_is_noted(project, migsafe):
+def test_a_file_that_is_no_migration_is_noted(project, inside):
     root = project({**FAILING, "README.md": "hello\n"})
-    run = migsafe("lint", "README.md", "--format", "json", cwd=root)
+    run = inside("lint", "README.md", "--format", "json", cwd=root)
     assert run.code == 0
     assert run.json["findings"] == []
     assert run.json["not_run"][0] == {
@@ -109,13 +109,13 @@ def test_a_file_that_is_no_migration_is_noted(project, migsafe):
     }
 
 
-def test_a_file_that_does_not_exist_is_a_usage_error(project, migsafe):
-    run = migsafe("lint", "migrations/0009.sql", cwd=project(HISTORY))
+def test_a_file_that_does_not_exist_is_a_usage_error(project, inside):
+    run = inside("lint", "migrations/0009.sql", cwd=project(HISTORY))
     assert (run.code, run.out) == (2, "")
     assert run.err == "migsafe: the file migrations/0009.sql does not exist\n"
 
 
-def test_files_of_several_sets_are_looked_for_in_all_of_them(project, migsafe):
+def test_files_of_several_sets_are_looked_for_in_all_of_them(project, inside):
     root = project(
         {
             "app/0001_a.sql": USERS,
@@ -123,12 +123,12 @@ def test_files_of_several_sets_are_looked_for_in_all_of_them(project, migsafe):
             "migsafe.toml": '[[migrations]]\npath = "app"\n[[migrations]]\npath = "cache"\n',
         }
     )
-    run = migsafe("lint", "app/0001_a.sql", "nothing.txt", cwd=root)
+    run = inside("lint", "app/0001_a.sql", "nothing.txt", cwd=root)
     assert run.code == 2
-    run = migsafe("lint", "app/0001_a.sql", "migsafe.toml", "--format", "json", cwd=root)
+    run = inside("lint", "app/0001_a.sql", "migsafe.toml", "--format", "json", cwd=root)
     assert run.json["checked"]["migrations"] == 1
     assert [n["what"] for n in run.json["not_run"] if "rules" not in n["what"]] == ["migsafe.toml"]
-    assert migsafe("lint", "--format", "json", cwd=root).json["checked"]["migrations"] == 2
+    assert inside("lint", "--format", "json", cwd=root).json["checked"]["migrations"] == 2
 
 
 def test_standard_input_is_one_more_migration_after_the_head(project, migsafe):
@@ -138,23 +138,23 @@ def test_standard_input_is_one_more_migration_after_the_head(project, migsafe):
     assert "not-null-without-default" in run.rules
 
 
-def test_standard_input_needs_no_project(project, migsafe):
-    run = migsafe("lint", "-", cwd=project({}), stdin=f"{USERS}DROP TABLE nobody;\n")
+def test_standard_input_needs_no_project(project, inside):
+    run = inside("lint", "-", cwd=project({}), stdin=USERS * 2)
     assert run.code == 1
     assert "<stdin>:2" in run.out
 
 
-def test_standard_input_can_stand_for_a_file(project, migsafe):
+def test_standard_input_can_stand_for_a_file(project, inside):
     root = project(HISTORY)
     name = "migrations/0002_unique.sql"
-    run = migsafe(
+    run = inside(
         "lint", "-", "--stdin-filename", name, "--format", "json", cwd=root, stdin=NO_DEFAULT
     )
     assert run.code == 1
     assert {f["path"] for f in run.json["findings"]} == {name}
     assert (root / name).read_text() == UNIQUE
     new = "migrations/0003_new.sql"
-    run = migsafe(
+    run = inside(
         "lint", "-", "--stdin-filename", new, "--format", "json", cwd=root, stdin=NO_DEFAULT
     )
     assert {f["path"] for f in run.json["findings"]} == {new}
@@ -175,17 +175,17 @@ def test_standard_input_can_stand_for_a_file(project, migsafe):
         (("--today", "tomorrow"), b"", "--today"),
     ],
 )
-def test_wrong_usage_is_one_sentence(project, migsafe, arguments, stdin, said):
-    run = migsafe("lint", *arguments, cwd=project(HISTORY), stdin=stdin)
+def test_wrong_usage_is_one_sentence(project, inside, arguments, stdin, said):
+    run = inside("lint", *arguments, cwd=project(HISTORY), stdin=stdin)
     assert run.code == 2
     assert said in run.err
     assert run.err.startswith("migsafe: ")
     assert run.out == ""
 
 
-def test_outputs_are_written_beside_what_is_printed(project, migsafe):
+def test_outputs_are_written_beside_what_is_printed(project, inside):
     root = project(FAILING)
-    run = migsafe(
+    run = inside(
         "lint", "--output", "json=a.json", "--output", "text=b.txt", "--color", "always", cwd=root
     )
     assert run.code == 1
@@ -197,16 +197,16 @@ def test_outputs_are_written_beside_what_is_printed(project, migsafe):
     assert "\x1b[" not in text
 
 
-def test_quiet_and_verbose(project, migsafe):
+def test_quiet_and_verbose(project, inside):
     allowed = '-- migsafe: allow unique-index-over-duplicates reason="emails are merged on login"\n'
     root = project({**FAILING, "migrations/0002_unique.sql": allowed + UNIQUE})
-    quiet = migsafe("lint", "-q", cwd=root).out
+    quiet = inside("lint", "-q", cwd=root).out
     assert quiet.startswith("error")
     assert "not run" not in quiet
     assert "unique-index-over-duplicates" not in quiet
-    plain = migsafe("lint", cwd=root).out
+    plain = inside("lint", cwd=root).out
     assert "not shown: 1 suppressed finding" in plain
-    verbose = migsafe("lint", "-v", cwd=root).out
+    verbose = inside("lint", "-v", cwd=root).out
     assert "  allowed: emails are merged on login" in verbose
 
 
@@ -221,15 +221,15 @@ def test_quiet_and_verbose(project, migsafe):
         (("--color", "always", "--format", "json"), {}, False),
     ],
 )
-def test_colours(project, migsafe, arguments, env, coloured):
-    run = migsafe("lint", *arguments, cwd=project(HISTORY), env=env)
+def test_colours(project, inside, arguments, env, coloured):
+    run = inside("lint", *arguments, cwd=project(HISTORY), env=env)
     assert ("\x1b[" in run.out) is coloured
 
 
-def test_control_characters_of_a_migration_do_not_reach_the_terminal(project, migsafe):
+def test_control_characters_of_a_migration_do_not_reach_the_terminal(project, inside):
     evil = 'ALTER TABLE users ADD COLUMN "\x1b[2Jname\x07\u202e" TEXT NOT NULL;\n'
     root = project({**HISTORY, "migrations/0003_e.sql": evil})
-    run = migsafe("lint", cwd=root)
+    run = inside("lint", cwd=root)
     assert run.code == 1
     assert "\x1b" not in run.out
     assert "\x07" not in run.out

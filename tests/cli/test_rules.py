@@ -131,7 +131,7 @@ def test_own_rules_judge_beside_those_that_ship(project, migsafe):
             ["noisy    no-cache-tables", "0001_a.sql:1: cache_x belongs"],
         ),
         (
-            {f"{FIXTURES}/pass/plain/0002_b.sql": "DROP TABLE nobody;\n"},
+            {f"{FIXTURES}/pass/plain/0002_b.sql": PLAIN},
             ["noisy    no-cache-tables", "0002_b.sql:1: "],
         ),
         (
