@@ -66,6 +66,7 @@ class _Rehearsal:
         start, data = self._resumed(steps)
         with closing(engine.clone(data)) as database:
             for at in range(start, len(steps)):
+                _enter(database, steps, at)
                 message = self._try(database, steps[at])
                 if message is None:
                     return steps
@@ -85,8 +86,11 @@ class _Rehearsal:
         return 0, engine.empty()
 
     def _keep(self, database: sqlite3.Connection, steps: tuple[Step, ...], at: int) -> None:
-        last = at + 1 == len(steps) or steps[at + 1].revision != steps[at].revision
-        if not self.chain or not last or database.in_transaction:
+        if at + 1 < len(steps) and steps[at + 1].revision == steps[at].revision:
+            return
+        if database.in_transaction:
+            database.execute("COMMIT")
+        if not self.chain:
             return
         left = len({s.revision for s in steps[at + 1 :]})
         if left < _KEPT:
@@ -120,3 +124,10 @@ class _Rehearsal:
         if missing and "no such table" in message:
             return message if fold_name(missing.group(1)) in self.known else None
         return message
+
+
+def _enter(database: sqlite3.Connection, steps: tuple[Step, ...], at: int) -> None:
+    """Open the transaction that the runner wraps a migration in."""
+    first = at == 0 or steps[at - 1].revision != steps[at].revision
+    if first and steps[at].statement.in_transaction and not database.in_transaction:
+        database.execute("BEGIN")

@@ -35,6 +35,7 @@ class _Session:
     foreign_keys: bool | None
     in_transaction: bool = False
     begins_with_rows: bool = False
+    opened_by: str = ""  # the savepoint that opened the transaction, where one did
 
     def enter(self, wrapped: bool, *, late: bool) -> None:
         self.in_transaction = wrapped and not late
@@ -55,8 +56,19 @@ class _Session:
             self.in_transaction = True
         elif kind in {Kind.COMMIT, Kind.ROLLBACK} and not operation.name:
             self.in_transaction = False
+        elif kind in {Kind.SAVEPOINT, Kind.RELEASE}:
+            self._mark(operation)
         elif kind is Kind.PRAGMA and fold_name(operation.name) == "foreign_keys":
             self._switch(operation.value)
+
+    def _mark(self, operation: Operation) -> None:
+        # Outside a transaction a savepoint opens one, and its release ends it
+        # (lang_savepoint.html).
+        name = fold_name(operation.name)
+        if operation.kind is Kind.SAVEPOINT and not self.in_transaction:
+            self.in_transaction, self.opened_by = True, name
+        elif operation.kind is Kind.RELEASE and self.opened_by == name:
+            self.in_transaction, self.opened_by = False, ""
 
     def _switch(self, value: str) -> None:
         # A no-op while a transaction is open (pragma.html#pragma_foreign_keys).

@@ -34,7 +34,8 @@ from migsafe.model.report import ReplaySummary, Report
 from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema
-from migsafe.replay import fleet, samples
+from migsafe.replay import fleet, samples, score
+from migsafe.replay.mutants import LIMIT
 from migsafe.replay.plan import Plan, ProgramRunner
 from migsafe.rules import ask
 from migsafe.rules.run import run
@@ -48,10 +49,22 @@ _PATIENCE = 1.0  # seconds before progress is shown
 @click.option(
     "--jobs", type=click.IntRange(min=1), help="Worker processes (default: as many as pay)."
 )
+@click.option(
+    "--mutate",
+    is_flag=True,
+    help="Also weaken the migrations one thing at a time, and say what no sample or probe notices.",
+)
+@click.option(
+    "--mutants",
+    type=click.IntRange(min=1),
+    help=f"At most this many mutants, evenly spread (default: {LIMIT}); implies --mutate.",
+)
 @options.project
 @options.report
 def command(
     jobs: int | None,
+    mutate: bool,
+    mutants: int | None,
     config: Path | None,
     dialect: str | None,
     today: str | None,
@@ -76,7 +89,9 @@ def command(
         )
     project = projects[0]
     least = Severity.parse(fail_on) if fail_on else project.config.fail_on
-    report = replace(check(project, least, jobs), seconds=time.perf_counter() - started)
+    limit = mutants or (LIMIT if mutate else 0)
+    checked = check(project, least, jobs, mutants=limit)
+    report = replace(checked, seconds=time.perf_counter() - started)
     output.write(report, format_, written, color, -1 if quiet else verbose)
     return output.exit_code(report)
 
@@ -96,10 +111,12 @@ def check(
     fail_on: Severity,
     jobs: int | None = None,
     ruleset: tuple[Rule, ...] | None = None,
+    mutants: int = 0,
 ) -> Report:
     """Judge one project by everything: its text, its old data, its launch.
 
-    `ruleset` None: the rules that ship and the project's own.
+    `ruleset` None: the rules that ship and the project's own. `mutants`: with a mutation score of
+    at most so many mutants; it changes neither the findings nor the conclusion.
     """
     _require_sqlite(project.history)
     project = replace(project, history=read(project.history))
@@ -113,7 +130,24 @@ def check(
     outcomes = fleet.run(plan, material.samples, jobs, _progress())
     seconds = time.perf_counter() - begun
     evidence = _with_outcomes(evidence, material, outcomes)
-    return _report(project, ruleset, evidence, (material, plan, seconds), fail_on)
+    report = _report(project, ruleset, evidence, (material, plan, seconds), fail_on)
+    return _scored(report, material, plan, outcomes, (mutants, jobs)) if mutants else report
+
+
+def _scored(
+    report: Report,
+    material: _Material,
+    plan: Plan,
+    outcomes: tuple[Outcome, ...],
+    how: tuple[int, int | None],
+) -> Report:
+    limit, jobs = how
+    progress = _progress("tried", "mutants")
+    found = score.score(plan, material.samples, outcomes, limit, jobs, progress)
+    if isinstance(found, NotRun):
+        return replace(report, not_run=(*report.not_run, found))
+    assert report.replay is not None
+    return replace(report, replay=replace(report.replay, mutants=found))
 
 
 def _require_sqlite(history: History) -> None:
@@ -209,7 +243,7 @@ def _sets_version(statements: Iterable[object]) -> bool:
     )
 
 
-def _progress() -> fleet.Progress | None:
+def _progress(did: str = "replayed", what: str = "databases") -> fleet.Progress | None:
     """Progress on standard error, only where a person watches and only when it takes a while."""
     if not sys.stderr.isatty() or os.environ.get("CI") or os.environ.get("PRE_COMMIT"):
         return None
@@ -218,7 +252,7 @@ def _progress() -> fleet.Progress | None:
     def show(done: int, total: int) -> None:
         if time.monotonic() - begun > _PATIENCE:
             end = "\n" if done == total else ""
-            click.echo(f"\rreplayed {done:,} of {total:,} databases{end}", err=True, nl=False)
+            click.echo(f"\r{did} {done:,} of {total:,} {what}{end}", err=True, nl=False)
 
     return show
 

@@ -166,13 +166,18 @@ def _column_row(table: Table, at: int, column: Column) -> Row:
         at,
         column.type,
         affinity(column.type),
-        column.not_null,
+        column.not_null or _key_not_null(table, column),
         column.default,
         column.primary_key,
         alias,
         column.collation,
         bool(column.generated),
     )
+
+
+def _key_not_null(table: Table, column: Column) -> bool:
+    """Key columns of these tables take no NULL (withoutrowid.html, stricttables.html)."""
+    return column.primary_key > 0 and (table.without_rowid or table.strict)
 
 
 def _foreign_row(schema: Schema, table: Table, foreign: ForeignKey) -> Row:

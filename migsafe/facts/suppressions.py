@@ -13,7 +13,7 @@ from migsafe.model.migration import Migration
 _SHAPE = re.compile(r"migsafe:\s*(?P<verb>\S+)\s*(?P<rest>.*)", re.S)
 _RULE = re.compile(r"(?P<rule>[a-z0-9]+(?:-[a-z0-9]+)*)(?=\s|$)")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}")
-_OPTION = re.compile(r"""\s+(?P<key>\w+)=(?:"(?P<quoted>[^"]*)"|(?P<plain>\S+))""")
+_OPTION = re.compile(r"""\s+(?P<key>\w+)=(?:"(?P<quoted>[^"]*)"|(?P<plain>[^\s"]\S*))""")
 
 
 @dataclass(frozen=True, slots=True)

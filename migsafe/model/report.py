@@ -20,8 +20,33 @@ class Conclusion(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Unnoticed:
+    """A mutant that no sample and no probe noticed: the line of the change, and what it was."""
+
+    path: str
+    line: int
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class MutationScore:
+    """How many mutants of the pending migrations were tried, and which ones went unnoticed."""
+
+    tried: int
+    unnoticed: tuple[Unnoticed, ...] = ()
+
+    @property
+    def noticed(self) -> int:
+        """How many of them some sample or probe told from the original."""
+        return self.tried - len(self.unnoticed)
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySummary:
-    """What was replayed: the number of cases, and the failures grouped by fingerprint."""
+    """What was replayed: the number of cases, and the failures grouped by fingerprint.
+
+    `mutants` is None where no mutation score was asked for, or none could be had.
+    """
 
     cases: int
     failed: int
@@ -29,6 +54,7 @@ class ReplaySummary:
     revisions: int
     seconds: float
     groups: tuple[Failure, ...] = ()
+    mutants: MutationScore | None = None
 
 
 @dataclass(frozen=True, slots=True)

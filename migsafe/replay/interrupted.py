@@ -88,7 +88,7 @@ def check(
             if twice:
                 broken.append(_Broken(point, twice.error, twice.lost, second.sent))
                 break
-    return list(_observations(broken, tried)), tried
+    return list(_observations(broken, tried, pending[0].path)), tried
 
 
 def _thinned(points: list[Point]) -> list[Point]:
@@ -243,8 +243,11 @@ def _lost(data: bytes, before: dict[str, int]) -> int:
     return lost
 
 
-def _observations(broken: list[_Broken], tried: int) -> Iterator[Observation]:
-    """One observation for each migration file: its worst point."""
+def _observations(broken: list[_Broken], tried: int, first: str) -> Iterator[Observation]:
+    """One observation for each migration file: its worst point.
+
+    A statement of the runner's own (its version table) has no file: `first` stands for it.
+    """
     by_file: dict[str, list[_Broken]] = {}
     for item in broken:
         by_file.setdefault(item.point.sent.place.path, []).append(item)
@@ -252,7 +255,7 @@ def _observations(broken: list[_Broken], tried: int) -> Iterator[Observation]:
         worst = max(items, key=lambda b: (b.lost, b.again is None))
         yield Observation(
             "interrupted",
-            worst.point.sent.place,
+            worst.point.sent.place if worst.point.sent.place.path else Place(first, 1),
             affected=worst.lost,
             total=tried,
             error=worst.error,

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Assignment, Kind, Migration, Operation
 from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
@@ -57,6 +59,9 @@ def locate(
     watched = [w for o in seen if (w := _watched(plan, o))]
     log = _Log(watched)
     if watched:
+        with closing(engine.clone(sample.data)) as old:
+            for item in watched:
+                item.bad = item.watch(old)  # what was so before is nobody's doing
         with migrated(plan, sample.data, pending, after=log.after):
             pass
     found = {id(w.observation): _blame(w, log.sent) for w in watched}
@@ -154,7 +159,7 @@ def _deliberate(seen: Observation, operations: tuple[Operation, ...]) -> bool:
 
 def _loses_on_purpose(operation: Operation, table: str) -> bool:
     if operation.kind is Kind.DELETE:
-        return True
+        return fold_name(operation.table) == table
     if operation.kind not in {Kind.INSERT, Kind.UPDATE}:
         return False
     if operation.conflict in _DELIBERATE_CONFLICT:

@@ -8,7 +8,7 @@ from typing import Any
 from migsafe import __version__
 from migsafe.model.finding import Finding, Suppression
 from migsafe.model.outcome import Blast, Failure
-from migsafe.model.report import ReplaySummary, Report
+from migsafe.model.report import MutationScore, ReplaySummary, Report
 
 SCHEMA_VERSION = 1
 
@@ -79,7 +79,16 @@ def _replay(replay: ReplaySummary | None) -> dict[str, Any] | None:
         "samples": replay.samples,
         "versions": replay.revisions,
         "groups": [_group(g) for g in replay.groups],
+        "mutants": _mutants(replay.mutants) if replay.mutants else None,
         "blast_radius": _blast(max(launch, key=lambda g: g.blast.share).blast) if launch else None,
+    }
+
+
+def _mutants(score: MutationScore) -> dict[str, Any]:
+    return {
+        "tried": score.tried,
+        "noticed": score.noticed,
+        "unnoticed": [{"path": m.path, "line": m.line, "what": m.what} for m in score.unnoticed],
     }
 
 

@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
 from migsafe.model.outcome import Blast
-from migsafe.model.report import Conclusion, ReplaySummary, Report
+from migsafe.model.report import Conclusion, MutationScore, ReplaySummary, Report
 from migsafe.model.rule import Severity
 
 Style = Callable[[str, str], str]
@@ -16,6 +16,7 @@ Style = Callable[[str, str], str]
 
 _ENOUGH_FOR_AN_INTERVAL = 10  # fewer databases say so little that a range would only look exact
 _SOURCE_WIDTH = 100
+_MUTANTS = 20  # unnoticed mutants that are listed without -v
 
 
 def plain(text: str, _: str) -> str:
@@ -43,10 +44,24 @@ def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
     for finding in shown:
         lines += [*_finding(finding, style, verbosity), ""]
     if verbosity >= 0:
+        if report.replay and report.replay.mutants:
+            lines += [*_mutants(report.replay.mutants, style, verbosity), ""]
         lines += [_not_run(n, style) for n in report.not_run]
         lines += _hidden(report, shown)
     lines.append(_verdict(report, style))
     return "\n".join(lines) + "\n"
+
+
+def _mutants(score: MutationScore, style: Style, verbosity: int) -> Iterator[str]:
+    missed = score.unnoticed
+    rest = "; what your samples and probes do not see:" if missed else ""
+    yield f"mutants: {score.noticed:,} of {score.tried:,} noticed{rest}"
+    shown = missed if verbosity >= 1 else missed[:_MUTANTS]
+    for mutant in shown:
+        place = f"{printable(mutant.path)}:{mutant.line}"
+        yield f"  {style(place, 'path')}  {printable(mutant.what)}"
+    if len(shown) < len(missed):
+        yield style(f"  and {len(missed) - len(shown):,} more (-v shows them)", "dim")
 
 
 def finding_text(finding: Finding) -> str:

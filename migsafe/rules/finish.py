@@ -127,7 +127,7 @@ def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool]:
 def _merged(draft: Draft, observed: Draft) -> Draft:
     return replace(
         draft,
-        severity=max(draft.rule.severity, observed.severity),
+        severity=_joint_severity(draft, observed),
         message=observed.message,
         detail=(draft.message, *observed.detail) if draft.decided else (draft.rule.title,),
         stage=Stage.REPLAY,
@@ -135,6 +135,14 @@ def _merged(draft: Draft, observed: Draft) -> Draft:
         blast=observed.blast,
         decided=True,
     )
+
+
+def _joint_severity(draft: Draft, observed: Draft) -> Severity:
+    """A failure that the app passes over is no worse for having a better name."""
+    assert observed.failure is not None
+    if observed.failure.observation.kind == "ignored-error":
+        return observed.severity
+    return max(draft.rule.severity, observed.severity)
 
 
 def _without_repeats(drafts: list[Draft]) -> list[Draft]:
@@ -158,7 +166,7 @@ def _only_says_that(draft: Draft, proven: set[tuple[str, int]]) -> bool:
 
 def _finding(draft: Draft, facts: sqlite3.Connection) -> Finding:
     rule = draft.rule
-    revision, sql = _statement(facts, draft)
+    revision, sql, source = _statement(facts, draft)
     return Finding(
         rule=rule.id,
         severity=draft.severity,
@@ -172,20 +180,25 @@ def _finding(draft: Draft, facts: sqlite3.Connection) -> Finding:
         title=rule.title,
         remedy=rule.remedy,
         revision=revision,
-        source=sql.split("\n", 1)[0].rstrip(),
+        source=source,
         detail=draft.detail,
         evidence=tuple(_evidence(draft.row)),
         blast=draft.blast,
     )
 
 
-def _statement(facts: sqlite3.Connection, draft: Draft) -> tuple[str, str]:
+def _statement(facts: sqlite3.Connection, draft: Draft) -> tuple[str, str, str]:
+    """The statement's revision, its text, and the line of it that the finding points at."""
     query = (
-        "SELECT m.revision, s.sql FROM statement s JOIN migration m ON m.id = s.migration"
+        "SELECT m.revision, s.sql, s.line FROM statement s JOIN migration m ON m.id = s.migration"
         " WHERE s.id = ?"
     )
     row = facts.execute(query, (draft.row.get("statement"),)).fetchone()
-    return (str(row[0]), str(row[1])) if row else ("", "")
+    if not row:
+        return "", "", ""
+    lines = str(row[1]).split("\n")
+    at = draft.place.line - int(row[2])
+    return str(row[0]), str(row[1]), lines[at if 0 <= at < len(lines) else 0].strip()
 
 
 def _evidence(row: Row) -> Iterator[tuple[str, Value]]:
