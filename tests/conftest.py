@@ -117,7 +117,7 @@ def inside(
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(given))
         for name in ("NO_COLOR", "FORCE_COLOR", "MIGSAFE_TRACEBACK"):
             monkeypatch.delenv(name, raising=False)
-        for name, value in (env or {}).items():
+        for name, value in {"MIGSAFE_CACHE": "off", **(env or {})}.items():
             monkeypatch.setenv(name, value)
         code = cli.run([str(a) for a in arguments])
         out, err = capsys.readouterr()

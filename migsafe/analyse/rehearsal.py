@@ -118,7 +118,7 @@ class _Rehearsal:
     def _judge(self, step: Step, message: str) -> str | None:
         if any(words in message for words in _OF_ROWS):
             return ""
-        if not step.after.complete:
+        if not step.before.complete:
             return None
         missing = _MISSING.search(message)
         if missing and "no such table" in message:

@@ -50,6 +50,14 @@ _PATIENCE = 1.0  # seconds before progress is shown
     "--jobs", type=click.IntRange(min=1), help="Worker processes (default: as many as pay)."
 )
 @click.option(
+    "--timeout",
+    type=click.FloatRange(min=0.1),
+    default=60.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long one migration may take on one sample.",
+)
+@click.option(
     "--mutate",
     is_flag=True,
     help="Also weaken the migrations one thing at a time, and say what no sample or probe notices.",
@@ -63,6 +71,7 @@ _PATIENCE = 1.0  # seconds before progress is shown
 @options.report
 def command(
     jobs: int | None,
+    timeout: float,
     mutate: bool,
     mutants: int | None,
     config: Path | None,
@@ -90,7 +99,7 @@ def command(
     project = projects[0]
     least = Severity.parse(fail_on) if fail_on else project.config.fail_on
     limit = mutants or (LIMIT if mutate else 0)
-    checked = check(project, least, jobs, mutants=limit)
+    checked = check(project, least, jobs, mutants=limit, seconds=timeout)
     report = replace(checked, seconds=time.perf_counter() - started)
     output.write(report, format_, written, color, -1 if quiet else verbose)
     return output.exit_code(report)
@@ -112,11 +121,13 @@ def check(
     jobs: int | None = None,
     ruleset: tuple[Rule, ...] | None = None,
     mutants: int = 0,
+    seconds: float = 60.0,
 ) -> Report:
     """Judge one project by everything: its text, its old data, its launch.
 
     `ruleset` None: the rules that ship and the project's own. `mutants`: with a mutation score of
-    at most so many mutants; it changes neither the findings nor the conclusion.
+    at most so many mutants; it changes neither the findings nor the conclusion. `seconds` bounds
+    one migration on one sample.
     """
     _require_sqlite(project.history)
     project = replace(project, history=read(project.history))
@@ -125,12 +136,12 @@ def check(
     evidence = _analysed(project, material)
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
-    plan = _plan(project, probes, material.samples)
+    plan = replace(_plan(project, probes, material.samples), seconds=seconds)
     begun = time.perf_counter()
     outcomes = fleet.run(plan, material.samples, jobs, _progress())
-    seconds = time.perf_counter() - begun
+    took = time.perf_counter() - begun
     evidence = _with_outcomes(evidence, material, outcomes)
-    report = _report(project, ruleset, evidence, (material, plan, seconds), fail_on)
+    report = _report(project, ruleset, evidence, (material, plan, took), fail_on)
     return _scored(report, material, plan, outcomes, (mutants, jobs)) if mutants else report
 
 
@@ -314,6 +325,8 @@ def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotR
         yield NotRun("comparison with a fresh install", "none configured: [launch] schema")
     if not plan.launch.invariants:
         yield NotRun("invariants", "none configured: [launch] invariants")
+    if plan.runner is not None:
+        yield NotRun("growth and full storage", "only for SQL histories")
     for key in project.config.later:
         yield NotRun(key, "this version cannot do it yet")
 

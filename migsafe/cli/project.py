@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from migsafe import adapters, config
+from migsafe.adapters.files import digest
 from migsafe.analyse import Runner
 from migsafe.config import Config, Migrations
 from migsafe.errors import ConfigError, NothingToCheck, UnreadableMigration, UsageError
@@ -176,7 +177,13 @@ def _with_stdin(history: History, text: str) -> History:
     said = tuple(c for c in comments(text, history.dialect) if c[1].startswith("migsafe:"))
     parents = (history.head,) if history.migrations else ()
     migration = Migration(
-        STDIN, STDIN, parents, STDIN, split(text, history.dialect, STDIN), comments=said
+        STDIN,
+        STDIN,
+        parents,
+        STDIN,
+        split(text, history.dialect, STDIN),
+        comments=said,
+        digest=digest(text),  # without it the cache would take one text for another
     )
     return replace(history, migrations=(*history.migrations, migration))
 

@@ -26,6 +26,7 @@ KINDS = ("fail", "pass")
 _MARK = re.compile(r"(?:--|#)\s*expect:\s*(?P<rules>[a-z0-9, -]+)")
 _LAUNCH = {"new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants"}
 _DDL = {Kind.CREATE_TABLE, Kind.CREATE_INDEX, Kind.CREATE_TRIGGER, Kind.CREATE_VIEW}
+_SECONDS = 3.0  # a fixture is small: what takes longer never ends
 _OLD = "0000_old.sql"
 
 
@@ -119,7 +120,7 @@ def judge(ruleset: tuple[Rule, ...], case: Path) -> Report:
         _build(case, root)
         project = _project(root)
         if (case / "old.sql").is_file():
-            return check(project, Severity.ERROR, jobs=1, ruleset=ruleset)
+            return check(project, Severity.ERROR, 1, ruleset, seconds=_SECONDS)
         return lint(project, (), Severity.ERROR, ruleset)
 
 

@@ -115,11 +115,12 @@ def _columns(operation: Operation) -> Iterator[Row]:
 
 def _assignments(step: Step, operation: Operation) -> Iterator[Row]:
     settable = _settable(step.before, operation.table)
+    by_place = operation.kind is Kind.INSERT and not operation.columns
+    named = settable if by_place else operation.columns
     for at, assignment in enumerate(_spread(step, operation), 1):
-        by_place = operation.kind is Kind.INSERT and not operation.columns
-        name = settable[at - 1] if by_place and at <= len(settable) else assignment.column
-        if operation.columns and at <= len(operation.columns):
-            name = operation.columns[at - 1]
+        if assignment.kind == "star" and not assignment.source_column:
+            named = ()  # a star of unknown width: nothing after it has a known place
+        name = named[at - 1] if at <= len(named) else assignment.column
         yield (
             at,
             operation.table,

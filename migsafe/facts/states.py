@@ -213,7 +213,10 @@ def _term(table: Table, term: IndexColumn) -> str:
     column = None if term.expression else table.column(term.name)
     collation = term.collation or (column.collation if column else "")
     text = term.name if term.expression else quoted(term.name)
-    return f"{text} COLLATE {collation}" if collation not in {"", "BINARY"} else text
+    if term.expression and not collation:
+        return text
+    # Always written out: a copied column brings the collation of its old table along.
+    return f"{text} COLLATE {collation or 'BINARY'}"
 
 
 def _trigger_rows(_: Schema, key: str, trigger: object) -> Rows:

@@ -265,8 +265,8 @@ CREATE TABLE sample (
 CREATE TABLE outcome (
   id INTEGER PRIMARY KEY,
   sample INTEGER NOT NULL,   -- sample.id
-  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted
-  verdict TEXT NOT NULL      -- ok, raised, too-slow, bricked-on-relaunch, launch-failed, data-lost, drifted, tool-error
+  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted, growth, storage-full
+  verdict TEXT NOT NULL      -- ok, raised, too-slow, bricked-on-relaunch, launch-failed, data-lost, drifted, grows-too-fast, tool-error
 );
 
 -- One thing the checks saw on one sample.
@@ -280,7 +280,7 @@ CREATE TABLE observation (
 -- The same observation on one or more samples, grouped by fingerprint.
 CREATE TABLE failure (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, became-null, renumbered, undecodable, launch-query, invariant, second-launch, interrupted
+  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, became-null, renumbered, undecodable, launch-query, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak
   statement INTEGER,         -- the guilty statement.id, where one can be named
   path TEXT NOT NULL,        -- the guilty file: a migration or a launch file
   line INTEGER NOT NULL,

@@ -7,6 +7,9 @@ from enum import StrEnum
 
 from migsafe.model.rule import When
 
+LATE = "(when the transaction ends)"
+"""Ends the message of an error that no statement gave, but the COMMIT after them."""
+
 
 class Scenario(StrEnum):
     """The ways in which a sample is led to the newest version."""
@@ -15,6 +18,9 @@ class Scenario(StrEnum):
     STEP_BY_STEP = "step-by-step"
     SECOND_LAUNCH = "second-launch"
     INTERRUPTED = "interrupted"
+    GROWTH = "growth"
+    STORAGE = "storage-full"
+    MADE = "made"
 
 
 class Verdict(StrEnum):
@@ -27,6 +33,7 @@ class Verdict(StrEnum):
     LAUNCH_FAILED = "launch-failed"
     DATA_LOST = "data-lost"
     DRIFTED = "drifted"
+    GROWS = "grows-too-fast"
     OK = "ok"
 
 
@@ -76,7 +83,8 @@ class Observation:
     `kind` is the check's name (see the facts table `observation`); `place` the guilty statement
     or launch query, None where nothing can be named; `affected` of `total` counts rows; `detail`
     is readable text without values; `error` the engine's message without values;
-    `deliberate` marks a loss that a statement asked for in so many words.
+    `deliberate` marks a loss that a statement asked for in so many words; `made` says in words
+    which made-up row shows it ("" where a sampled database does).
     """
 
     kind: str
@@ -89,6 +97,7 @@ class Observation:
     detail: str = ""
     error: str = ""
     deliberate: bool = False
+    made: str = ""
 
     @property
     def fingerprint(self) -> tuple[str, str, int, str, str, str, str]:

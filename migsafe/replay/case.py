@@ -24,7 +24,7 @@ from migsafe.model.outcome import (
 from migsafe.model.rule import When
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
-from migsafe.replay import checks, interrupted, launch
+from migsafe.replay import checks, growth, interrupted, launch, storage
 from migsafe.replay.interrupted import still_pending, user_version
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
@@ -38,7 +38,7 @@ from migsafe.replay.run import (
     run_sql,
     writes,
 )
-from migsafe.replay.schemas import schema_of
+from migsafe.replay.schemas import renamed, schema_of
 
 ROW_LIMIT = 1000
 """A probe counts at most this many rows."""
@@ -46,10 +46,11 @@ ROW_LIMIT = 1000
 _VERDICTS = (
     (Verdict.RAISED, {"raised"}),
     (Verdict.TOO_SLOW, {"too-slow"}),
-    (Verdict.BRICKED, {"interrupted"}),
+    (Verdict.BRICKED, {"interrupted", "storage-full", "locked"}),
     (Verdict.LAUNCH_FAILED, {"launch-query", "second-launch", "integrity"}),
     (Verdict.DATA_LOST, {"rows-lost", "became-null", "renumbered", "undecodable", "invariant"}),
     (Verdict.DRIFTED, {"drifted", "foreign-keys"}),
+    (Verdict.GROWS, {"growth", "growth-of-copies"}),
 )
 
 
@@ -136,7 +137,8 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
             seen += _after(plan, sample, pending, database, prober)
             migrated_data = database.serialize()
     if attempt.raised is not None:
-        step_by_step = _step_by_step(plan, sample, pending)
+        slow = attempt.raised.slow
+        step_by_step = attempt.raised if slow else _step_by_step(plan, sample, pending)
         seen.append(_raised(attempt.raised, _comparison(attempt.raised, step_by_step)))
         yield _finished(sample, Scenario.STRAIGHT, seen, attempt, prober)
         yield _outcome(sample, Scenario.STEP_BY_STEP, _of_attempt(step_by_step))
@@ -148,6 +150,16 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
     if sample.path in plan.deep:
         seen_killed, _ = interrupted.check(plan, sample, pending)
         yield _outcome(sample, Scenario.INTERRUPTED, tuple(seen_killed))
+        yield from _on_other_devices(plan, sample, pending)
+
+
+def _on_other_devices(
+    plan: Plan, sample: Sample, pending: tuple[Migration, ...]
+) -> Iterator[Outcome]:
+    """With more rows, with less storage: only where the history is SQL, which can be stopped."""
+    if plan.runner is None:
+        yield _outcome(sample, Scenario.GROWTH, tuple(growth.check(plan, sample, pending)))
+        yield _outcome(sample, Scenario.STORAGE, tuple(storage.check(plan, sample, pending)))
 
 
 def _after(
@@ -162,10 +174,11 @@ def _after(
             database, "old", lambda: opened.enter_context(closing(engine.clone(sample.data)))
         )
         after = schema_of(database)
-        rows = list(checks.rows(database, before, after))
+        origin = renamed(pending, before)
+        rows = list(checks.rows(database, before, after, origin))
     seen = [
-        *checks.integrity(sample.data, database),
-        *checks.foreign_keys(sample.data, database),
+        *checks.integrity(sample.data, database, origin),
+        *checks.foreign_keys(sample.data, database, origin),
         *checks.undecodable(sample.data, database, after),
         *_drift(plan, before, after),
         *rows,

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections import Counter, deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
 
 from migsafe.engines import sqlite as engine
@@ -28,8 +29,13 @@ def _text(value: object) -> str:
     return value.decode("utf-8", "replace") if isinstance(value, bytes) else str(value)
 
 
-def foreign_keys(old: bytes, database: sqlite3.Connection) -> Iterator[Observation]:
-    """New violations only: what the old data already had was never the migration's doing."""
+def foreign_keys(
+    old: bytes, database: sqlite3.Connection, origin: Mapping[str, str]
+) -> Iterator[Observation]:
+    """New violations only: what the old data already had was never the migration's doing.
+
+    `origin` gives the old name (folded) of a table that was renamed.
+    """
     try:
         now = foreign_key_counts(database)
     except sqlite3.Error as error:
@@ -39,26 +45,50 @@ def foreign_keys(old: bytes, database: sqlite3.Connection) -> Iterator[Observati
         return
     try:
         with closing(engine.clone(old)) as pristine:
-            before = foreign_key_counts(pristine)
+            before = _folded(foreign_key_counts(pristine), {})
     except sqlite3.Error:
         before = Counter()
     for (table, parent), count in sorted(now.items()):
-        fresh = count - before[table, parent]
+        fresh = count - before[_origin(table, origin), _origin(parent, origin)]
         if fresh > 0:
             total = _count(database, table)
             yield Observation("foreign-keys", table=table, name=parent, affected=fresh, total=total)
 
 
-def integrity(old: bytes, database: sqlite3.Connection) -> Iterator[Observation]:
+def _folded(
+    counts: Counter[tuple[str, str]], origin: Mapping[str, str]
+) -> Counter[tuple[str, str]]:
+    found: Counter[tuple[str, str]] = Counter()
+    for (table, parent), count in counts.items():
+        found[_origin(table, origin), _origin(parent, origin)] += count
+    return found
+
+
+def _origin(table: str, origin: Mapping[str, str]) -> str:
+    key = fold_name(table)
+    return origin.get(key, key)
+
+
+def integrity(
+    old: bytes, database: sqlite3.Connection, origin: Mapping[str, str]
+) -> Iterator[Observation]:
     """PRAGMA integrity_check must say nothing that it did not say of the old database."""
     now = _integrity(database)
     if not now:
         return
     with closing(engine.clone(old)) as pristine:
-        fresh = now - _integrity(pristine)
+        known = _integrity(pristine)
+    for new_name, old_name in origin.items():
+        for text, count in list(known.items()):
+            known[re.sub(rf"\b{re.escape(old_name)}\b", new_name, text, flags=re.I)] += count
+    fresh = Counter({t: n for t, n in now.items() if n > _times(known, t)})
     if fresh:
         count = sum(fresh.values())
         yield Observation("integrity", error=sorted(fresh)[0], affected=count, total=count)
+
+
+def _times(known: Counter[str], text: str) -> int:
+    return sum(n for t, n in known.items() if t.lower() == text.lower())
 
 
 def _integrity(database: sqlite3.Connection) -> Counter[str]:
@@ -69,10 +99,13 @@ def _integrity(database: sqlite3.Connection) -> Counter[str]:
     return Counter(row for row in rows if row != "ok")
 
 
-def rows(database: sqlite3.Connection, before: Schema, after: Schema) -> Iterator[Observation]:
+def rows(
+    database: sqlite3.Connection, before: Schema, after: Schema, origin: Mapping[str, str]
+) -> Iterator[Observation]:
     """Rows lost, values that became NULL, ids renumbered; needs the old data attached as `old`."""
+    now = {old: new for new, old in origin.items()}
     for key, table in sorted(before.tables.items()):
-        new = after.tables.get(key)
+        new = after.tables.get(now.get(key, key))
         if new is None or table.virtual or new.virtual or table.temporary:
             continue
         yield from _table_rows(database, table, new)
@@ -109,14 +142,30 @@ def rowid_alias(table: Table) -> str:
 
 
 def _missing_ids(database: sqlite3.Connection, old: Table, new: Table) -> int:
+    """How many rows are there under another id.
+
+    Rows that went while others came have new ids too: only rows whose other values are found again
+    count, where the tables share other columns at all.
+    """
     key = rowid_alias(old)
     if not key or fold_name(rowid_alias(new)) != fold_name(key):
         return 0
-    query = (
-        f"SELECT count(*) FROM old.{quoted(old.name)} WHERE {quoted(key)} NOT IN"
+    gone = (
+        f"FROM old.{quoted(old.name)} WHERE {quoted(key)} NOT IN"
         f" (SELECT {quoted(key)} FROM main.{quoted(new.name)})"
     )
-    return int(database.execute(query).fetchone()[0])
+    missing = int(database.execute(f"SELECT count(*) {gone}").fetchone()[0])
+    shared = [c.name for c in old.columns if c.name != key and new.column(c.name)]
+    if not missing or not shared:
+        return missing
+    listed = ", ".join(map(quoted, shared))
+    found = (
+        f"SELECT count(*) FROM (SELECT {listed} {gone} INTERSECT SELECT {listed}"
+        f" FROM main.{quoted(new.name)} WHERE {quoted(key)} NOT IN"
+        f" (SELECT {quoted(key)} FROM old.{quoted(old.name)}))"
+    )
+    moved = int(database.execute(found).fetchone()[0])
+    return missing if moved else 0
 
 
 def _became_null(database: sqlite3.Connection, old: Table, new: Table) -> Iterator[Observation]:
@@ -242,5 +291,5 @@ def _subject(change: Change) -> str:
         return change.table or change.name
     name = change.name if change.name != change.table else ""
     if not name:
-        return f"of {change.table} ({change.before or change.after})"
+        return f"of {change.table} ({(change.before or change.after).strip('()')})"
     return f"{change.table}.{name}" if change.what == "column" else f"{name} of {change.table}"

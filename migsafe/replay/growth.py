@@ -47,7 +47,10 @@ _MOST_BYTES = 16_000_000  # larger samples are not copied again for this
 _RUNS_QUERY = {Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.CREATE_TABLE, Kind.SELECT}
 _SCAN = re.compile(r"SCAN (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))?")
 _NAME = r"[\"`\[]?(\w+)[\"`\]]?"
-_EQUAL = re.compile(rf"(?:{_NAME}\.)?{_NAME}\s*(?:=|==|\bIS\b)\s*(?:{_NAME}\.)?{_NAME}", re.I)
+_EQUAL = re.compile(
+    rf"(?:{_NAME}\.)?{_NAME}\)*\s*(?:==?|\bIS\b)\s*(?:\w+\()*(?:{_NAME}\.)?{_NAME}", re.IGNORECASE
+)
+"""Two columns that are compared, whatever functions stand around them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +97,7 @@ def check(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> list[Ob
     if largest >= _LARGE:
         arm = _Arm("growth", f"at {_TIMES} times the rows", _TIMES)
         return _judged(plan, pending, arm, (halved(sample.data, names), whole))
-    small, large = multiplied(sample.data, names, _SIZES)
+    small, large = multiplied(sample.data, names, _joined(pending), _SIZES)
     reached = max(large.rows.values(), default=1)
     ahead = f"(copies of the sample's); with {_BIG_USER:,} rows"
     arm = _Arm("growth-of-copies", ahead, max(_BIG_USER / reached, 1.0))
@@ -110,6 +113,13 @@ def _touched(pending: tuple[Migration, ...]) -> set[str]:
         for operation in statement.operations or ()
         for name in _tables(operation)
     }
+
+
+def _joined(pending: tuple[Migration, ...]) -> set[str]:
+    """The names, folded, of the columns that a statement compares with another column."""
+    statements = (statement for migration in pending for statement in migration.statements)
+    matches = (match for statement in statements for match in _EQUAL.finditer(statement.sql))
+    return {fold_name(match[side]) for match in matches for side in (2, 4)}
 
 
 def _tables(operation: Operation) -> set[str]:

@@ -44,7 +44,7 @@ class Point:
 
 
 @dataclass(frozen=True, slots=True)
-class _End:
+class End:
     """How one launch ended: the database, and the error that stopped it (None: it came through)."""
 
     data: bytes
@@ -69,21 +69,21 @@ def check(
     The undisturbed run must have come through.
     """
     with closing(engine.clone(sample.data)) as old:
-        before = _counts(old, schema_of(old))
-    finished, points = _launch(plan, sample.data, pending)
-    goal = _digest(finished.data)
+        before = row_counts(old, schema_of(old))
+    finished, points = one_launch(plan, sample.data, pending)
+    goal = contents(finished.data)
     broken: list[_Broken] = []
     tried = 0
     for point in _thinned(points):
         tried += 1
-        result, seconds = _relaunched(plan, point, pending)
+        result, seconds = relaunched(plan, point, pending)
         fault = _fault(result, goal, point, before)
         if fault:
             broken.append(fault)
             continue
         for second in _thinned([p for p in seconds if p.data != point.data]):
             tried += 1
-            end, _ = _relaunched(plan, second, pending)
+            end, _ = relaunched(plan, second, pending)
             twice = _fault(end, goal, second, before)
             if twice:
                 broken.append(_Broken(point, twice.error, twice.lost, second.sent))
@@ -123,7 +123,7 @@ class _Recorder:
             self.last = data
 
 
-def _launch(plan: Plan, data: bytes, pending: tuple[Migration, ...]) -> tuple[_End, list[Point]]:
+def one_launch(plan: Plan, data: bytes, pending: tuple[Migration, ...]) -> tuple[End, list[Point]]:
     """One whole launch: the database at its end (or its error), and the states on the way."""
     if plan.runner is not None:
         return _program_launch(plan, data, pending)
@@ -133,12 +133,12 @@ def _launch(plan: Plan, data: bytes, pending: tuple[Migration, ...]) -> tuple[_E
             recorder.left = pending[at:]
             attempt = run_sql(plan, database, (migration,), after=recorder.after)
             if attempt.raised:
-                return _End(database.serialize(), attempt.raised), recorder.points
+                return End(database.serialize(), attempt.raised), recorder.points
             if plan.wrapped[migration.revision] and migration.statements:
                 # The runner notes the new version in the same transaction.
                 recorder.left = pending[at + 1 :]
                 recorder.after(database, _last_sent(migration))
-        return _End(database.serialize()), recorder.points
+        return End(database.serialize()), recorder.points
 
 
 def _last_sent(migration: Migration) -> Sent:
@@ -149,18 +149,17 @@ def _last_sent(migration: Migration) -> Sent:
 
 def _program_launch(
     plan: Plan, data: bytes, pending: tuple[Migration, ...]
-) -> tuple[_End, list[Point]]:
+) -> tuple[End, list[Point]]:
     recorder = _Recorder(plan, last=data)
     with TemporaryDirectory(prefix="migsafe-") as folder:
         path = Path(folder) / "sample.db"
         engine.write_clone(data, path)
         attempt: Attempt = run_program(plan, path, pending, nothing, recorder.after)
-        return _End(path.read_bytes(), attempt.raised), recorder.points
+        return End(path.read_bytes(), attempt.raised), recorder.points
 
 
-def _relaunched(
-    plan: Plan, point: Point, pending: tuple[Migration, ...]
-) -> tuple[_End, list[Point]]:
+def relaunched(plan: Plan, point: Point, pending: tuple[Migration, ...]) -> tuple[End, list[Point]]:
+    """The next launch after the process ended at this point."""
     if point.pending is None:
         return _program_launch(plan, point.data, pending)
     left = point.pending
@@ -168,7 +167,7 @@ def _relaunched(
         version = user_version(point.data)
         known = {m.revision for m in pending}
         left = tuple(m for m in still_pending(plan, version) if m.revision in known)
-    return _launch(plan, point.data, left)
+    return one_launch(plan, point.data, left)
 
 
 def user_version(data: bytes) -> int:
@@ -187,19 +186,19 @@ def still_pending(plan: Plan, version: int) -> tuple[Migration, ...]:
 
 
 def _fault(
-    end: _End, goal: dict[str, bytes], point: Point, before: dict[str, int]
+    end: End, goal: dict[str, bytes], point: Point, before: dict[str, int]
 ) -> _Broken | None:
     if end.raised:
-        return _Broken(point, end.raised.message, _lost(end.data, before))
-    digest = _digest(end.data)
+        return _Broken(point, end.raised.message, rows_lost(end.data, before))
+    digest = contents(end.data)
     if digest == goal:
         return None
     tables = sorted(t for t in digest.keys() | goal.keys() if digest.get(t) != goal.get(t))
     what = f"other rows or another schema than undisturbed: {tables[0] or 'an index'}"
-    return _Broken(point, what, _lost(end.data, before))
+    return _Broken(point, what, rows_lost(end.data, before))
 
 
-def _digest(data: bytes) -> dict[str, bytes]:
+def contents(data: bytes) -> dict[str, bytes]:
     """The logical content: per table its definition and its rows in any order."""
     found: dict[str, bytes] = {}
     with closing(engine.clone(data)) as database:
@@ -220,7 +219,8 @@ def _rows(database: sqlite3.Connection, table: str) -> bytes:
     return total.to_bytes(16, "big")
 
 
-def _counts(database: sqlite3.Connection, schema: Schema) -> dict[str, int]:
+def row_counts(database: sqlite3.Connection, schema: Schema) -> dict[str, int]:
+    """The rows of each table that is not virtual, by folded name."""
     return {
         key: int(database.execute(f"SELECT count(*) FROM {quoted(t.name)}").fetchone()[0])
         for key, t in schema.tables.items()
@@ -228,11 +228,11 @@ def _counts(database: sqlite3.Connection, schema: Schema) -> dict[str, int]:
     }
 
 
-def _lost(data: bytes, before: dict[str, int]) -> int:
+def rows_lost(data: bytes, before: dict[str, int]) -> int:
     """Rows of old tables that no table of this database can still hold."""
     with closing(engine.clone(data)) as database:
         try:
-            now = _counts(database, schema_of(database))
+            now = row_counts(database, schema_of(database))
         except sqlite3.Error:
             return 0
     spare = sorted((n for key, n in now.items() if key not in before), reverse=True)
@@ -264,15 +264,16 @@ def _observations(broken: list[_Broken], tried: int, first: str) -> Iterator[Obs
 
 
 def _told(worst: _Broken, points: int) -> str:
-    text = f"killed after {_short(worst.point.sent.sql)}"
+    text = f"killed after {short(worst.point.sent.sql)}"
     if worst.again:
-        text += f", and again after {_short(worst.again.sql)}"
+        text += f", and again after {short(worst.again.sql)}"
     text += f": the next start ends in: {worst.error}"
     if worst.lost:
         text += f"; {worst.lost} old rows are in no table any more"
     return f"{text} ({points} such {'moment' if points == 1 else 'moments'})"
 
 
-def _short(sql: str) -> str:
+def short(sql: str) -> str:
+    """A statement's first 50 characters in one line, in backticks."""
     words = " ".join(sql.split())
     return f"`{words}`" if len(words) <= 50 else f"`{words[:47]}...`"

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
 
 from migsafe.engines import sqlite as engine
+from migsafe.model.migration import Dialect
 from migsafe.model.outcome import Observation
 from migsafe.replay.plan import LaunchPlan, Query
 from migsafe.replay.run import clean
+from migsafe.sql.tokens import PARAMETER, tokenize
 
 
 def check(database: sqlite3.Connection, old: bytes, plan: LaunchPlan) -> Iterator[Observation]:
@@ -30,11 +33,38 @@ def check(database: sqlite3.Connection, old: bytes, plan: LaunchPlan) -> Iterato
 def run(database: sqlite3.Connection, query: Query) -> str:
     """The query's error, "" where it runs; every row is read, as the app would."""
     try:
-        for _ in database.execute(query.sql):
+        for _ in asked(database, query.sql):
             pass
     except sqlite3.Error as error:
         return clean(str(error))
     return ""
+
+
+class _Unbound(dict[str, None]):
+    """Every named parameter is NULL."""
+
+    def __missing__(self, key: str) -> None:
+        return None
+
+
+_NEEDED = re.compile(r"uses (\d+), and there are \d+ supplied")
+
+
+def asked(database: sqlite3.Connection, sql: str) -> sqlite3.Cursor:
+    """The statement as an app prepares it: parameters, whose values nobody knows here, are NULL.
+
+    SQLite gives NULL to parameters without a value (c3ref/bind_blob.html).
+    """
+    named = any(t.kind == PARAMETER and t.text[0] != "?" for t in tokenize(sql, Dialect.SQLITE))
+    if named:
+        return database.execute(sql, _Unbound())
+    try:
+        return database.execute(sql)
+    except sqlite3.ProgrammingError as error:
+        needed = _NEEDED.search(str(error))
+        if needed is None:
+            raise
+        return database.execute(sql, (None,) * int(needed[1]))
 
 
 def _before(old: bytes, query: Query, error: str) -> str:
@@ -55,6 +85,6 @@ def _invariant(database: sqlite3.Connection, query: Query) -> Iterator[Observati
 def violations(database: sqlite3.Connection, query: Query) -> tuple[int, str]:
     """How many rows an invariant returns (0: it holds), or why it cannot be asked."""
     try:
-        return sum(1 for _ in database.execute(query.sql)), ""
+        return sum(1 for _ in asked(database, query.sql)), ""
     except sqlite3.Error as error:
         return 0, clean(str(error))

@@ -14,7 +14,7 @@ from typing import Any
 from migsafe.engines import sqlite as engine
 from migsafe.errors import MigsafeError
 from migsafe.model.migration import Kind, Migration, Operation, Statement
-from migsafe.model.outcome import Place, Ran
+from migsafe.model.outcome import LATE, Place, Ran
 from migsafe.replay.plan import Plan
 from migsafe.sql.parse import operations
 
@@ -110,11 +110,13 @@ def run_sql(
     _enforce(database, plan.foreign_keys)
     ignored: list[Raised] = []
     for migration in pending:
+        raised: Raised | None = None
         try:
             with engine.stop_after(database, plan.seconds):
                 raised = _run_migration(plan, database, migration, (before, after), ignored)
         except engine.TooSlow:
-            raised = Raised(f"not done after {plan.seconds:g} s", _file(migration), slow=True)
+            place = raised.place if raised else _file(migration)
+            raised = Raised(f"not done after {plan.seconds:g} s", place, slow=True)
         if raised is not None:
             if database.in_transaction:
                 database.execute("ROLLBACK")
@@ -178,7 +180,7 @@ def _finish(database: sqlite3.Connection, migration: Migration) -> Raised | None
         database.execute("COMMIT")
     except sqlite3.Error as error:
         last = migration.statements[-1]
-        return Raised(f"{clean(str(error))} (when the transaction ends)", place_of(last), "COMMIT")
+        return Raised(f"{clean(str(error))} {LATE}", place_of(last), "COMMIT")
     return None
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
-from migsafe.model.schema import Schema
+from migsafe.model.migration import Kind, Migration, Operation
+from migsafe.model.schema import Schema, fold_name
 from migsafe.schema.inspect import inspect
 
 _LIMIT = 500
@@ -32,3 +33,24 @@ def schema_of(
         schema = inspect(opened() if opened else database)
         _known[key] = schema
     return schema
+
+
+def renamed(pending: tuple[Migration, ...], before: Schema) -> dict[str, str]:
+    """Of tables that the migrations rename for good: the new name to the old one, folded.
+
+    A rebuild ends with the old name, and is none.
+    """
+    origin = {key: key for key in before.tables}
+    for operation in _operations(pending):
+        table = fold_name(operation.table)
+        if operation.kind is Kind.RENAME_TABLE and table in origin:
+            origin[fold_name(operation.new_name)] = origin.pop(table)
+        elif operation.kind is Kind.DROP_TABLE:
+            origin.pop(table, None)
+    return {new: old for new, old in origin.items() if new != old and new not in before.tables}
+
+
+def _operations(pending: tuple[Migration, ...]) -> Iterator[Operation]:
+    for migration in pending:
+        for statement in migration.statements:
+            yield from statement.operations or ()

@@ -31,6 +31,7 @@ WHAT = "mutation score"
 _LOOK = 0.2  # seconds of work in this process, before the cost of the rest is judged
 _WORTH_A_POOL = 1.5  # seconds of work left below which starting processes costs more than it saves
 _PATIENCE = 5.0  # seconds that a mutant may take beyond ten times the slowest original
+_LAUNCHES = {Scenario.STRAIGHT, Scenario.SECOND_LAUNCH}
 _FAILED = {Verdict.RAISED, Verdict.TOO_SLOW, Verdict.TOOL_ERROR}
 _OWN_PLACE = {"raised", "too-slow", "ignored-error", "second-launch", "launch-query", "invariant"}
 
@@ -69,9 +70,10 @@ def score(
 ) -> MutationScore | NotRun:
     """Try at most `limit` mutants on the samples; `outcomes` are those of the original.
 
-    A mutant is noticed at the first observation on any sample that the original does not have.
-    Samples on which the original fails judge nothing. `jobs` as for `fleet.run`. The answer is
-    NotRun where the migrations are program code, hold nothing to change, or fail everywhere.
+    A mutant is noticed at the first observation on any sample that the original does not have: in
+    its launch, in a second one, or after a kill (deep samples). Samples on which the original
+    fails judge nothing. `jobs` as for `fleet.run`. The answer is NotRun where the migrations are
+    program code, hold nothing to change, or fail everywhere.
     """
     if plan.runner is not None:
         return NotRun(WHAT, "mutants need SQL migrations")
@@ -125,20 +127,15 @@ def _distinct(samples: Sequence[Sample]) -> Iterator[Sample]:
 
 
 def _known(plan: Plan, sample: Sample, outcomes: list[Outcome]) -> _Known | None:
-    if any(o.verdict in _FAILED for o in outcomes):
+    if any(o.scenario is Scenario.STRAIGHT and o.verdict in _FAILED for o in outcomes):
         return None
     pending = frozenset(m.revision for m in plan.history.pending(sample.revision))
-    return _Known(sample, pending, _straight(outcomes), _killed(outcomes))
+    killed = (o for x in outcomes if x.scenario is Scenario.INTERRUPTED for o in x.observations)
+    return _Known(sample, pending, _seen(outcomes), frozenset(map(_killed_key, killed)))
 
 
-def _straight(outcomes: Iterable[Outcome]) -> _Seen:
-    seen = (o for x in outcomes if x.scenario is not Scenario.INTERRUPTED for o in x.observations)
-    return frozenset(map(_key, seen))
-
-
-def _killed(outcomes: Iterable[Outcome]) -> _Seen:
-    seen = (o for x in outcomes if x.scenario is Scenario.INTERRUPTED for o in x.observations)
-    return frozenset(map(_killed_key, seen))
+def _seen(outcomes: Iterable[Outcome]) -> _Seen:
+    return frozenset(_key(o) for x in outcomes if x.scenario in _LAUNCHES for o in x.observations)
 
 
 def _key(seen: Observation) -> tuple[object, ...]:
@@ -162,7 +159,7 @@ def _noticed(bench: _Bench, mutant: Mutant) -> bool:
     plan = replace(bench.plan, history=history, deep=frozenset())
     known = [k for k in bench.known if revision in k.pending]
     try:
-        if any(_straight(replay(plan, k.sample)) - k.seen for k in known):
+        if any(_seen(replay(plan, k.sample)) - k.seen for k in known):
             return True
         deep = (k for k in known if k.sample.path in bench.plan.deep)
         return any(_dies_otherwise(plan, k) for k in deep)

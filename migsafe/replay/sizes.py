@@ -63,23 +63,28 @@ def halved(data: bytes, names: Collection[str]) -> Size:
         return _size(database.serialize(), database, tables)
 
 
-def multiplied(data: bytes, names: Collection[str], sizes: tuple[int, int]) -> tuple[Size, Size]:
+def multiplied(
+    data: bytes, names: Collection[str], compared: Collection[str], sizes: tuple[int, int]
+) -> tuple[Size, Size]:
     """Two copies in which the named tables are multiplied until the largest has so many rows.
 
-    The tables keep their proportion. What the old schema's constraints refuse is left out.
+    The tables keep their proportion. Columns named in `compared` (folded) get other values in each
+    copy, as keys do. What the old schema's constraints refuse is left out.
     """
     rows = counted(data, names).rows
     largest, total = max(rows.values(), default=0), sum(rows.values())
     ratio = sizes[1] // sizes[0]
     times = min(-(-sizes[0] // max(largest, 1)), max(_MOST // max(total, 1) // ratio, 1))
-    return _grown(data, names, times), _grown(data, names, times * ratio)
+    few, many = (_grown(data, names, compared, n) for n in (times, times * ratio))
+    return few, many
 
 
-def _grown(data: bytes, names: Collection[str], times: int) -> Size:
+def _grown(data: bytes, names: Collection[str], compared: Collection[str], times: int) -> Size:
     with closing(engine.clone(data)) as database:
         schema = schema_of(database)
         tables = _named(schema, names)
-        copies = _Copies(schema, tables, {fold_name(t.name): _stride(database, t) for t in tables})
+        strides = {fold_name(t.name): _stride(database, t) for t in tables}
+        copies = _Copies(schema, tables, strides, compared)
         with _unguarded(database):
             for table in tables:
                 _multiply(database, copies, table, times)
@@ -177,6 +182,7 @@ class _Copies:
     schema: Schema
     tables: list[Table]
     strides: dict[str, int]
+    compared: Collection[str]
     marked: set[tuple[str, str]] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -212,7 +218,8 @@ class _Copies:
         if parent is not None and depth < 5:
             change = self._change(parent, referred, depth + 1)
             return "" if change == "NULL" else change
-        return _MARK if (key, fold_name(column)) in self.marked else ""
+        marked = fold_name(column) in self.compared or (key, fold_name(column)) in self.marked
+        return _MARK if marked else ""
 
     def _parent(self, table: Table, column: str) -> tuple[Table | None, str]:
         """The copied table and the column that a column refers to, declared or by its name."""

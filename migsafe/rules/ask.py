@@ -17,6 +17,9 @@ Value = str | int | float | None
 Row = Mapping[str, Value]
 
 _FIELD = re.compile(r"\{(?P<name>\w+)(?::(?P<noun>[^{}]*))?\}")
+SECONDS = 10.0
+"""A rule that takes longer than this is stopped; those that ship take less than a tenth of it."""
+
 ROW_LIMIT = 10_000
 """A rule that returns more rows than this is wrong: it is stopped and reported."""
 
@@ -37,7 +40,7 @@ def rows(facts: sqlite3.Connection, rule: Rule, query: str, key: str) -> list[Ro
     Raises RuleInvalid for a query that is wrong, writes, or does not end.
     """
     try:
-        with engine.read_only(facts):
+        with engine.read_only(facts, SECONDS):
             cursor = facts.execute(query)
             if cursor.description is None:
                 raise RuleInvalid(f"{key} of rule {rule.id} is not a SELECT", place=_place(rule))

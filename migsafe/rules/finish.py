@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from migsafe.model.finding import Finding, Stage, Suppression
-from migsafe.model.outcome import Blast, Failure, Place
-from migsafe.model.rule import Rule, Severity
+from migsafe.model.outcome import LATE, Blast, Failure, Place
+from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.rules.ask import Row, Value
 
 _HIDDEN = {"statement", "failure", "path", "line", "col_no", "severity"}
@@ -98,14 +98,19 @@ def _explaining(drafts: list[Draft], observed: Draft) -> int | None:
 def _explains(draft: Draft, observed: Draft) -> bool:
     assert observed.failure is not None
     seen = observed.failure.observation
-    if seen.deliberate:
-        return False
+    here = _same_statement(draft, observed)
+    if here and seen.kind == "raised" and "rehearsal" in draft.row:
+        return True
     if not any(e == seen.kind or (seen.error and e in seen.error) for e in draft.rule.explains):
         return False
-    statement = draft.row.get("statement")
-    if statement is not None and statement == observed.row.get("statement"):
+    if here or (seen.error.endswith(LATE) and draft.place.path == observed.place.path):
         return True
-    return seen.kind != "raised" and _names(draft, seen.table)
+    return seen.kind != "raised" and not seen.deliberate and _names(draft, seen.table)
+
+
+def _same_statement(draft: Draft, observed: Draft) -> bool:
+    statement = draft.row.get("statement")
+    return statement is not None and statement == observed.row.get("statement")
 
 
 def _names(draft: Draft, table: str) -> bool:
@@ -114,22 +119,24 @@ def _names(draft: Draft, table: str) -> bool:
     }
 
 
-def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool]:
+def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool, bool]:
     assert observed.failure is not None
     column = str(draft.row.get("col") or "")
     seen = observed.failure.observation
     about = bool(column) and (
         seen.error.lower().endswith("." + column.lower()) or seen.column.lower() == column.lower()
     )
-    return draft.decided, about
+    return "rehearsal" not in draft.row, draft.decided, about
 
 
 def _merged(draft: Draft, observed: Draft) -> Draft:
+    open_question = draft.rule.needs is Needs.DATA and not draft.decided
+    said = draft.rule.title if open_question else draft.message
     return replace(
         draft,
         severity=_joint_severity(draft, observed),
         message=observed.message,
-        detail=(draft.message, *observed.detail) if draft.decided else (draft.rule.title,),
+        detail=tuple(d for d in (said, *observed.detail) if d != observed.message),
         stage=Stage.REPLAY,
         failure=observed.failure,
         blast=observed.blast,
@@ -138,27 +145,34 @@ def _merged(draft: Draft, observed: Draft) -> Draft:
 
 
 def _joint_severity(draft: Draft, observed: Draft) -> Severity:
-    """A failure that the app passes over is no worse for having a better name."""
+    """A failure is no worse for having a better name where it is passed over, meant or made."""
     assert observed.failure is not None
-    if observed.failure.observation.kind == "ignored-error":
+    seen = observed.failure.observation
+    if seen.kind == "ignored-error" or seen.deliberate:
         return observed.severity
+    if seen.made:
+        return max(draft.severity, observed.severity)
     return max(draft.rule.severity, observed.severity)
 
 
 def _without_repeats(drafts: list[Draft]) -> list[Draft]:
-    """A second rule that says no more about a proven failure's statement than `fails` is noise."""
-    proven = {(d.place.path, d.place.line) for d in drafts if d.failure and d.failure.launch}
+    """A rehearsal's bare error is noise where a rule explains it, or a replay has proven it."""
     kept: dict[tuple[object, ...], Draft] = {}
     for draft in drafts:
-        if draft.failure is None and not draft.row.get("col") and _only_says_that(draft, proven):
+        if "rehearsal" in draft.row and draft.failure is None and _said_by(drafts, draft):
             continue
         kept.setdefault((draft.rule.id, draft.place, draft.message), draft)
     return list(kept.values())
 
 
-def _only_says_that(draft: Draft, proven: set[tuple[str, int]]) -> bool:
-    rehearsed = "rehearsal" in draft.row
-    return rehearsed and (draft.place.path, draft.place.line) in proven
+def _said_by(drafts: list[Draft], rehearsal: Draft) -> bool:
+    error = str(rehearsal.row.get("error"))
+    return any(
+        d is not rehearsal
+        and _same_statement(d, rehearsal)
+        and (d.failure is not None or any(e in error for e in d.rule.explains))
+        for d in drafts
+    )
 
 
 # -- findings -------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 from migsafe import facts as facts_database
@@ -34,7 +34,10 @@ def run(ruleset: Iterable[Rule], evidence: Evidence) -> Result:
     Raises RuleInvalid for a rule that is wrong, writes or does not end.
     """
     dialect = evidence.history.dialect
+    ruleset = tuple(ruleset)
     rules = [r for r in ruleset if dialect in r.dialects]
+    known = {"rules": ",".join(r.id for r in ruleset)}
+    evidence = replace(evidence, settings={**evidence.settings, **known})
     with closing(facts_database.build(evidence)) as facts:
         drafts = [d for r in rules for d in _Judge(facts, evidence).judge(r)]
         findings = finish(drafts, facts, tuple(_suppressions(evidence)))
@@ -81,11 +84,11 @@ class _Judge:
                 rule,
                 row,
                 ask.place(self.facts, rule, row),
-                _severity(rule, row),
+                _at_most(_severity(rule, row), failure),
                 message,
                 Stage.REPLAY if failure else Stage.ANALYSE,
                 failure=failure,
-                blast=failure.blast if failure else None,
+                blast=failure.blast if failure and failure.samples else None,
                 detail=_said(failure, message),
             )
 
@@ -144,10 +147,19 @@ class _Judge:
         return Draft(rule, row, candidate.place, severity, f"{text}: {reason}", Stage.ANALYSE)
 
 
+def _at_most(severity: Severity, failure: Failure | None) -> Severity:
+    """What only made-up rows show is a warning."""
+    made = failure is not None and failure.observation.made
+    return min(severity, Severity.WARNING) if made else severity
+
+
 def _said(failure: Failure | None, message: str) -> tuple[str, ...]:
     """What the replay says beside the message."""
-    text = failure.observation.detail if failure else ""
-    return (text,) if text and text not in message else ()
+    if failure is None:
+        return ()
+    seen = failure.observation
+    made = f"no sample shows it; the old schema allows it: {seen.made}" if seen.made else ""
+    return tuple(t for t in (seen.detail if seen.detail not in message else "", made) if t)
 
 
 def _severity(rule: Rule, row: Row) -> Severity:

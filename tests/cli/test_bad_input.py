@@ -127,7 +127,6 @@ def test_broken_sql_is_a_finding(project, inside, text):
     assert run.json["findings"][0]["severity"] == "blocker"
 
 
-@pytest.mark.xfail(reason="the rehearsal takes a syntax error for a gap in the history")
 @pytest.mark.parametrize(
     "text", ["SELEKT 1;\n", "CREATE TABLE broken (id INTEGER,,);\n", "SELECT 'never closed;\n"]
 )

@@ -8,7 +8,10 @@ from migsafe.model.migration import Dialect, Kind
 from migsafe.replay.weaken import weaken
 from migsafe.sql.parse import operations
 
-CASES = {
+Case = tuple[str, *tuple[tuple[str, str], ...]]
+"""A statement, then each weaker form with what is said of it."""
+
+CASES: dict[str, Case] = {
     "two lists lose the same column": (
         "INSERT INTO n (id, a) SELECT id, max(a, 1) FROM o",
         ("INSERT INTO n (a) SELECT max(a, 1) FROM o", "the copy leaves out id"),
