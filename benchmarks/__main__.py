@@ -17,7 +17,7 @@ import sqlglot
 from benchmarks.measure import Comparison, compare
 from benchmarks.projects import FLEET_CHANGE, FLEET_SCHEMA, device_script, write_history
 from migsafe import config
-from migsafe.cli.check import check
+from migsafe.cli.check import Effort, check
 from migsafe.cli.lint import lint
 from migsafe.cli.project import Project, Request, open_project
 from migsafe.engines import sqlite as engine
@@ -101,7 +101,7 @@ def fleet(root: Path) -> Iterator[Comparison]:
 
 
 def _check(folder: Path, jobs: int) -> None:
-    check(_open(folder), Severity.ERROR, jobs=jobs)
+    check(_open(folder), Severity.ERROR, Effort(jobs))
 
 
 def _write_fleet(folder: Path) -> list[bytes]:

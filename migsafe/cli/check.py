@@ -14,10 +14,11 @@ import click
 
 from migsafe import adapters
 from migsafe.analyse import analyse, read, wrapped
-from migsafe.cli import options, output
+from migsafe.cli import keep_failing, options, output
 from migsafe.cli.launch_files import launch_plan
 from migsafe.cli.lint import conclude, unknown_rules
-from migsafe.cli.project import Project, Request, open_all, passed_over
+from migsafe.cli.project import Project, Request, open_all, passed_over, relative
+from migsafe.config import Samples
 from migsafe.engines import sqlite as engine
 from migsafe.errors import (
     ConfigError,
@@ -58,6 +59,12 @@ _PATIENCE = 1.0  # seconds before progress is shown
     help="How long one migration may take on one sample.",
 )
 @click.option(
+    "--made/--no-made",
+    default=True,
+    show_default=True,
+    help="Also try made-up old rows that the old schema allows.",
+)
+@click.option(
     "--mutate",
     is_flag=True,
     help="Also weaken the migrations one thing at a time, and say what no sample or probe notices.",
@@ -67,13 +74,30 @@ _PATIENCE = 1.0  # seconds before progress is shown
     type=click.IntRange(min=1),
     help=f"At most this many mutants, evenly spread (default: {LIMIT}); implies --mutate.",
 )
+@click.option(
+    "--samples",
+    "old",
+    type=click.Path(path_type=Path),
+    help="The old databases, a folder or one file (overrides [samples] path).",
+)
+@click.option(
+    "--keep-failing",
+    "folder",
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Write the smallest database that shows each failure to this new or empty folder: it"
+    " holds real rows.",
+)
 @options.project
 @options.report
 def command(
     jobs: int | None,
     timeout: float,
+    made: bool,
     mutate: bool,
     mutants: int | None,
+    old: Path | None,
+    folder: Path | None,
     config: Path | None,
     dialect: str | None,
     today: str | None,
@@ -96,13 +120,19 @@ def command(
             "check replays one set of migrations at a time",
             hint="give each set a configuration of its own: --config FILE",
         )
-    project = projects[0]
+    project = _with_samples(projects[0], old) if old else projects[0]
+    keep = keep_failing.claim(folder, project, config) if folder else None
     least = Severity.parse(fail_on) if fail_on else project.config.fail_on
     limit = mutants or (LIMIT if mutate else 0)
-    checked = check(project, least, jobs, mutants=limit, seconds=timeout)
+    checked = check(project, least, Effort(jobs, timeout, made, limit, keep))
     report = replace(checked, seconds=time.perf_counter() - started)
     output.write(report, format_, written, color, -1 if quiet else verbose)
     return output.exit_code(report)
+
+
+def _with_samples(project: Project, old: Path) -> Project:
+    samples = Samples(relative(old, project.config.root))
+    return replace(project, config=replace(project.config, samples=samples))
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,20 +145,33 @@ class _Material:
     current: int = 0  # samples that are at the head already
 
 
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much a check does beyond the samples themselves, and with what.
+
+    `seconds` bounds one migration on one sample; `made`: with made-up rows; `mutants`: with a
+    mutation score of at most so many mutants, which changes neither the findings nor the
+    conclusion; `keep`: the smallest failing databases are written there.
+    """
+
+    jobs: int | None = None
+    seconds: float = 60.0
+    made: bool = True
+    mutants: int = 0
+    keep: keep_failing.Keep | None = None
+
+
 def check(
     project: Project,
     fail_on: Severity,
-    jobs: int | None = None,
+    effort: Effort | None = None,
     ruleset: tuple[Rule, ...] | None = None,
-    mutants: int = 0,
-    seconds: float = 60.0,
 ) -> Report:
     """Judge one project by everything: its text, its old data, its launch.
 
-    `ruleset` None: the rules that ship and the project's own. `mutants`: with a mutation score of
-    at most so many mutants; it changes neither the findings nor the conclusion. `seconds` bounds
-    one migration on one sample.
+    `ruleset` None: the rules that ship and the project's own.
     """
+    effort = effort or Effort()
     _require_sqlite(project.history)
     project = replace(project, history=read(project.history))
     material = _material(project)
@@ -136,13 +179,17 @@ def check(
     evidence = _analysed(project, material)
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
-    plan = replace(_plan(project, probes, material.samples), seconds=seconds)
+    plan = _plan(project, probes, material.samples)
+    plan = replace(plan, seconds=effort.seconds, made=effort.made)
     begun = time.perf_counter()
-    outcomes = fleet.run(plan, material.samples, jobs, _progress())
+    outcomes = fleet.run(plan, material.samples, effort.jobs, _progress())
     took = time.perf_counter() - begun
     evidence = _with_outcomes(evidence, material, outcomes)
     report = _report(project, ruleset, evidence, (material, plan, took), fail_on)
-    return _scored(report, material, plan, outcomes, (mutants, jobs)) if mutants else report
+    if effort.keep is not None:
+        report = keep_failing.write(effort.keep, report, plan, material.samples)
+    how = (effort.mutants, effort.jobs)
+    return _scored(report, material, plan, outcomes, how) if effort.mutants else report
 
 
 def _scored(
@@ -332,11 +379,12 @@ def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotR
 
 
 def _summary(material: _Material, evidence: Evidence, seconds: float) -> ReplaySummary:
-    replayed = [o for o in evidence.outcomes if o.scenario is not Scenario.STEP_BY_STEP]
+    apart = {Scenario.STEP_BY_STEP, Scenario.MADE}
+    replayed = [o for o in evidence.outcomes if o.scenario not in apart]
     failed = sum(o.verdict not in {Verdict.OK, Verdict.TOOL_ERROR} for o in replayed)
     groups: tuple[Failure, ...] = evidence.failures
     return ReplaySummary(
-        cases=len(evidence.outcomes),
+        cases=sum(o.tried for o in evidence.outcomes),
         failed=failed,
         samples=0 if material.empty else len(material.samples),
         revisions=len({s.revision for s in material.samples}),

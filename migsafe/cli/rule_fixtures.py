@@ -10,7 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe import config
-from migsafe.cli.check import check
+from migsafe.cli.check import Effort, check
 from migsafe.cli.lint import lint
 from migsafe.cli.project import Project, Request, open_project
 from migsafe.errors import MigsafeError, RuleInvalid
@@ -120,7 +120,7 @@ def judge(ruleset: tuple[Rule, ...], case: Path) -> Report:
         _build(case, root)
         project = _project(root)
         if (case / "old.sql").is_file():
-            return check(project, Severity.ERROR, 1, ruleset, seconds=_SECONDS)
+            return check(project, Severity.ERROR, Effort(1, _SECONDS, made=False), ruleset)
         return lint(project, (), Severity.ERROR, ruleset)
 
 

@@ -197,6 +197,7 @@ def _failure(number: int, failure: Failure, places: _Places) -> Row:
         seen.error,
         seen.detail,
         seen.deliberate,
+        seen.made,
         failure.launch,
         failure.affected,
         failure.total,

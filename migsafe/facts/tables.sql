@@ -265,7 +265,7 @@ CREATE TABLE sample (
 CREATE TABLE outcome (
   id INTEGER PRIMARY KEY,
   sample INTEGER NOT NULL,   -- sample.id
-  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted, growth, storage-full
+  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted, growth, storage-full, made
   verdict TEXT NOT NULL      -- ok, raised, too-slow, bricked-on-relaunch, launch-failed, data-lost, drifted, grows-too-fast, tool-error
 );
 
@@ -291,6 +291,7 @@ CREATE TABLE failure (
   error TEXT NOT NULL,       -- the engine's message, without values
   detail TEXT NOT NULL,      -- readable text, without values
   deliberate INTEGER NOT NULL, -- did a statement ask for it in so many words?
+  made TEXT NOT NULL,        -- the made-up row that shows it, in words; '' where a sample does
   launch INTEGER NOT NULL,   -- would the app not start?
   affected INTEGER NOT NULL, -- rows hit, over all samples
   total INTEGER NOT NULL,    -- rows looked at, over all samples

@@ -33,11 +33,20 @@ class Suppression:
 
 
 @dataclass(frozen=True, slots=True)
+class Smallest:
+    """The smallest database that shows a finding: its rows in all tables, and its file."""
+
+    rows: int
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """One violation of a rule. It cannot lack a place: `path` and `line` (1-based) are required.
 
     `evidence` are named values about the violation, never values of users' rows; `fingerprint`
-    stays the same while lines move; `source` is the first line of the guilty statement.
+    stays the same while lines move; `source` is the first line of the guilty statement;
+    `smallest` is there only where the user asked for it to be kept.
     """
 
     rule: str
@@ -57,3 +66,4 @@ class Finding:
     evidence: tuple[tuple[str, str | int | float | None], ...] = ()
     blast: Blast | None = None
     suppressed: Suppression | None = None
+    smallest: Smallest | None = None

@@ -84,7 +84,8 @@ class Observation:
     or launch query, None where nothing can be named; `affected` of `total` counts rows; `detail`
     is readable text without values; `error` the engine's message without values;
     `deliberate` marks a loss that a statement asked for in so many words; `made` says in words
-    which made-up row shows it ("" where a sampled database does).
+    which made-up row shows it ("" where a sampled database does); `culprit` is the statement that
+    broke an invariant, where that is known.
     """
 
     kind: str
@@ -98,6 +99,7 @@ class Observation:
     error: str = ""
     deliberate: bool = False
     made: str = ""
+    culprit: Place | None = None
 
     @property
     def fingerprint(self) -> tuple[str, str, int, str, str, str, str]:
@@ -129,6 +131,8 @@ class Outcome:
     ran: tuple[Ran, ...] = ()
     notes: tuple[str, ...] = ()  # what could not be checked, in a sentence each
     seconds: float = 0.0
+    tried: int = 1  # how many replays it stands for
+    complete: bool = True  # False: a budget ended it early
 
 
 @dataclass(frozen=True, slots=True)

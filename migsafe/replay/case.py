@@ -24,7 +24,7 @@ from migsafe.model.outcome import (
 from migsafe.model.rule import When
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
-from migsafe.replay import checks, growth, interrupted, launch, storage
+from migsafe.replay import checks, growth, interrupted, launch, made, storage
 from migsafe.replay.interrupted import still_pending, user_version
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
@@ -148,9 +148,38 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
     yield _finished(sample, Scenario.STRAIGHT, placed, attempt, prober)
     yield _outcome(sample, Scenario.SECOND_LAUNCH, again)
     if sample.path in plan.deep:
-        seen_killed, _ = interrupted.check(plan, sample, pending)
-        yield _outcome(sample, Scenario.INTERRUPTED, tuple(seen_killed))
+        killed, tried = interrupted.check(plan, sample, pending)
+        yield replace(_outcome(sample, Scenario.INTERRUPTED, tuple(killed)), tried=tried)
+        if plan.made:
+            yield _on_made_rows(plan, sample, pending, placed)
         yield from _on_other_devices(plan, sample, pending)
+
+
+def _on_made_rows(
+    plan: Plan,
+    sample: Sample,
+    pending: tuple[Migration, ...],
+    known: tuple[Observation, ...],
+) -> Outcome:
+    prober = _Prober(plan.probes)
+    hook = prober.before_statement if plan.probes else nothing
+    found = made.explore(plan, sample, pending, known, hook)
+    return replace(
+        _outcome(sample, Scenario.MADE, tuple(found.observations)),
+        probes=most(prober.results),
+        tried=found.tried,
+        complete=found.complete,
+    )
+
+
+def most(results: list[ProbeResult]) -> tuple[ProbeResult, ...]:
+    """Of many answers to each question the one with the most rows."""
+    best: dict[tuple[str, int], ProbeResult] = {}
+    for result in results:
+        key = (result.rule, result.candidate)
+        if key not in best or result.rows > best[key].rows:
+            best[key] = result
+    return tuple(best.values())
 
 
 def _on_other_devices(

@@ -135,15 +135,30 @@ def _alone(plan: Plan, sample: Sample) -> tuple[Outcome, ...]:
 
 
 def group(samples: Sequence[Sample], outcomes: Iterable[Outcome]) -> tuple[Failure, ...]:
-    """The observations of all samples by fingerprint, those that hit most users first."""
+    """The observations of all samples by fingerprint, those that hit most users first.
+
+    What made-up rows show comes last, and only where no sample shows it.
+    """
     seen: dict[object, list[tuple[Outcome, Observation]]] = {}
+    made: dict[object, Observation] = {}
     for outcome in outcomes:
         if outcome.scenario is Scenario.STEP_BY_STEP:
             continue
         for observation in outcome.observations:
-            seen.setdefault(observation.fingerprint, []).append((outcome, observation))
+            if observation.made:
+                made.setdefault(observation.fingerprint, observation)
+            else:
+                seen.setdefault(observation.fingerprint, []).append((outcome, observation))
     failures = [_failure(samples, hits) for hits in seen.values()]
-    return tuple(sorted(failures, key=lambda f: (not f.launch, -f.blast.share)))
+    nobody = blast(samples, set())
+    return (
+        *sorted(failures, key=lambda f: (not f.launch, -f.blast.share)),
+        *(
+            Failure(o, (), nobody, o.kind in LAUNCH, o.affected, o.total)
+            for key, o in made.items()
+            if key not in seen
+        ),
+    )
 
 
 def _failure(samples: Sequence[Sample], hits: list[tuple[Outcome, Observation]]) -> Failure:

@@ -20,9 +20,9 @@ from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Kind, Migration, Operation
 from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
-from migsafe.model.schema import Schema, Table, fold_name
+from migsafe.model.schema import Index, Schema, Table, fold_name
 from migsafe.replay.plan import Plan
-from migsafe.replay.run import Sent, run_sql
+from migsafe.replay.run import Sent, clean, run_sql
 from migsafe.replay.schemas import schema_of
 from migsafe.replay.sizes import Size, counted, halved, multiplied
 
@@ -45,7 +45,9 @@ _PER_ROW = 200  # steps for each row that a few passes over the rows cannot need
 _MOST_BYTES = 16_000_000  # larger samples are not copied again for this
 
 _RUNS_QUERY = {Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.CREATE_TABLE, Kind.SELECT}
-_SCAN = re.compile(r"SCAN (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))?")
+_SCAN = re.compile(r"(?:SCAN|SEARCH(?= \S+$)) (?:TABLE )?(?P<name>\S+)(?: AS (?P<alias>\S+))?")
+"""A SEARCH without a key looks from one end for max() or min(), and reads half of the table."""
+
 _NAME = r"[\"`\[]?(\w+)[\"`\]]?"
 _EQUAL = re.compile(
     rf"(?:{_NAME}\.)?{_NAME}\)*\s*(?:==?|\bIS\b)\s*(?:\w+\()*(?:{_NAME}\.)?{_NAME}", re.IGNORECASE
@@ -87,9 +89,16 @@ def check(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> list[Ob
     sample's own rows show it, `growth-of-copies` where only its multiplied rows do,
     `growth-limited` where it could not be measured.
     """
-    names = _touched(pending)
     if len(sample.data) > _MOST_BYTES:
         return [Observation("growth-limited", detail="the sample is too large to be copied again")]
+    try:
+        return _check(plan, sample, pending)
+    except sqlite3.Error as error:  # such as a function of the app in an index's expression
+        return [Observation("growth-limited", detail=clean(str(error)))]
+
+
+def _check(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> list[Observation]:
+    names = _touched(pending)
     whole = counted(sample.data, names)
     largest = max(whole.rows.values(), default=0)
     if not largest:
@@ -97,7 +106,7 @@ def check(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> list[Ob
     if largest >= _LARGE:
         arm = _Arm("growth", f"at {_TIMES} times the rows", _TIMES)
         return _judged(plan, pending, arm, (halved(sample.data, names), whole))
-    small, large = multiplied(sample.data, names, _joined(pending), _SIZES)
+    small, large = multiplied(sample.data, names, _distinct(pending), _SIZES)
     reached = max(large.rows.values(), default=1)
     ahead = f"(copies of the sample's); with {_BIG_USER:,} rows"
     arm = _Arm("growth-of-copies", ahead, max(_BIG_USER / reached, 1.0))
@@ -115,11 +124,27 @@ def _touched(pending: tuple[Migration, ...]) -> set[str]:
     }
 
 
-def _joined(pending: tuple[Migration, ...]) -> set[str]:
-    """The names, folded, of the columns that a statement compares with another column."""
-    statements = (statement for migration in pending for statement in migration.statements)
-    matches = (match for statement in statements for match in _EQUAL.finditer(statement.sql))
-    return {fold_name(match[side]) for match in matches for side in (2, 4)}
+def _distinct(pending: tuple[Migration, ...]) -> set[str]:
+    """The names, folded, of the columns whose values must differ from copy to copy.
+
+    They are those that a statement compares with another column, and those that become a key.
+    """
+    found: set[str] = set()
+    for statement in (s for migration in pending for s in migration.statements):
+        for match in _EQUAL.finditer(statement.sql):
+            found |= {fold_name(match[2]), fold_name(match[4])}
+        for operation in statement.operations or ():
+            found |= {fold_name(name) for name in _new_keys(operation.definition)}
+    return found
+
+
+def _new_keys(made: object) -> Iterator[str]:
+    """The columns of the keys that a new table or index has, and those in a key's expressions."""
+    if isinstance(made, Index) and made.unique:
+        yield from (word for c in made.columns for word in re.findall(r"\w+", c.name))
+    if isinstance(made, Table):
+        yield from made.primary_key
+        yield from (name for unique in made.uniques for name in unique.columns)
 
 
 def _tables(operation: Operation) -> set[str]:
@@ -243,7 +268,9 @@ def _told(arm: _Arm, cost: _Cost, rows: int, exponent: float, ahead: float) -> s
 
 def _missing(scan: _Scan) -> str:
     text = f"; {scan.table} is read from end to end for each row"
-    return f"{text}: no index on {scan.table} ({scan.column})" if scan.column else text
+    if not scan.column:
+        return text
+    return f"{text}: an index on {scan.table} ({scan.column}) is missing, or cannot be used"
 
 
 # -- why --------------------------------------------------------------------------------------
@@ -257,7 +284,7 @@ def _nested_scan(database: sqlite3.Connection, sent: Sent) -> _Scan | None:
         plan = database.execute(f"EXPLAIN QUERY PLAN {sent.sql}").fetchall()
     except sqlite3.Error:
         return None
-    if not any(str(row[3]).startswith("SCAN") for row in plan):
+    if not any(_SCAN.match(row[3]) for row in plan):
         return None
     schema = schema_of(database)
     for name in _scanned_in_loops(plan):

@@ -163,11 +163,21 @@ def relaunched(plan: Plan, point: Point, pending: tuple[Migration, ...]) -> tupl
     if point.pending is None:
         return _program_launch(plan, point.data, pending)
     left = point.pending
-    if plan.sets_version:
-        version = user_version(point.data)
+    version = user_version(point.data)
+    if plan.sets_version and _counts_revisions(version, plan, pending):
         known = {m.revision for m in pending}
         left = tuple(m for m in still_pending(plan, version) if m.revision in known)
     return one_launch(plan, point.data, left)
+
+
+def _counts_revisions(version: int, plan: Plan, pending: tuple[Migration, ...]) -> bool:
+    """Is the number one of a revision, or of what came before the first pending one?
+
+    Where the files are numbered in another way than the version is, it says nothing of them.
+    """
+    numbers = {int(m.revision) for m in plan.history.migrations if m.revision.isdecimal()}
+    waiting = [int(m.revision) for m in pending if m.revision.isdecimal()]
+    return version in numbers or (bool(waiting) and version < min(waiting))
 
 
 def user_version(data: bytes) -> int:

@@ -115,7 +115,8 @@ def _blame(item: _Watched, sent: list[Sent]) -> Observation | None:
     seen, culprit = item.observation, sent[at]
     if seen.kind == "invariant":
         # The invariant stays the place; the statement that broke it is said beside it.
-        return replace(seen, detail=f"broken by {_where(culprit.place)}")
+        told = f"broken by {_where(culprit.place)}"
+        return replace(seen, detail=told, culprit=culprit.place)
     return replace(seen, place=culprit.place, deliberate=_deliberate(seen, culprit.operations))
 
 

@@ -6,6 +6,7 @@ straight run of the migrations on a copy in memory.
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import sqlite3
 import tempfile
@@ -20,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe.engines import sqlite as engine
-from migsafe.engines.sqlite_script import quoted, rowid_name, script
+from migsafe.engines.sqlite_script import quoted, rowid_name
 from migsafe.errors import MigsafeError
 from migsafe.model.outcome import Failure, Observation
 from migsafe.model.sample import Sample
@@ -34,6 +35,8 @@ _FEW = 20
 """Rows of a table up to which each value is tried by itself."""
 
 _HALVINGS = 64
+_REVIEWABLE = 20_000
+"""Rows up to which a database is written as a script: nobody reads a longer one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,18 +233,24 @@ def _settled(reduction: Reduction, finished: bool) -> Minimal | None:
 
     Built from its script where that can be; else SQLite writes it anew (lang_vacuum.html).
     """
+    reduction.until = math.inf
     data = reduction.whole()
+    try:
+        text = _script(reduction, data)
+        built = _built(text) if text else b""
+        if built and reduction.fails(built):
+            return _minimal(reduction, built, text, finished)
+        packed = _packed(data)
+    except sqlite3.Error:
+        return None
+    return _minimal(reduction, packed, "", finished) if reduction.fails(packed) else None
+
+
+def _script(reduction: Reduction, data: bytes) -> str:
+    if sum(len(rows(reduction, table)) for table in reduction.tables) > _REVIEWABLE:
+        return ""
     with closing(engine.clone(data)) as database:
-        text = script(database)
-    built = _built(text)
-    reduction.replays += 1
-    if built and reduction.check(built):
-        return _minimal(reduction, built, text, finished)
-    with closing(engine.clone(data)) as database:
-        database.execute("VACUUM")
-        packed = database.serialize()
-    reduction.replays += 1
-    return _minimal(reduction, packed, "", finished) if reduction.check(packed) else None
+        return script(database)
 
 
 def _built(text: str) -> bytes:
@@ -253,6 +262,12 @@ def _built(text: str) -> bytes:
             return engine.read_sample(path)
         except MigsafeError:
             return b""
+
+
+def _packed(data: bytes) -> bytes:
+    with closing(engine.clone(data)) as database:
+        database.execute("VACUUM")
+        return database.serialize()
 
 
 def _minimal(reduction: Reduction, data: bytes, text: str, finished: bool) -> Minimal:

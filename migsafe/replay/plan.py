@@ -51,7 +51,7 @@ class Plan:
 
     `wrapped` says per revision whether the runner opens a transaction around it; `seconds` bounds
     one case; `deep` names the samples that the costly scenarios are for; `sets_version` tells that
-    the migrations themselves raise PRAGMA user_version.
+    the migrations themselves raise PRAGMA user_version; `made`: are made-up rows tried as well?
     """
 
     history: History
@@ -64,3 +64,4 @@ class Plan:
     seconds: float = 60.0
     sets_version: bool = False
     deep: frozenset[str] = frozenset()
+    made: bool = True

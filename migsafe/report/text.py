@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from textwrap import dedent, indent
 
 from migsafe.model.evidence import NotRun
-from migsafe.model.finding import Finding
+from migsafe.model.finding import Finding, Smallest
 from migsafe.model.outcome import Blast
 from migsafe.model.report import Conclusion, MutationScore, ReplaySummary, Report
 from migsafe.model.rule import Severity
@@ -119,6 +119,8 @@ def _finding(finding: Finding, style: Style, verbosity: int) -> Iterator[str]:
         yield f"  {_blast(finding)}"
         if verbosity >= 1:
             yield f"  {_versions(finding.blast)}"
+    if finding.smallest:
+        yield f"  {_smallest(finding.smallest)}"
     if finding.suppressed:
         until = f" until {finding.suppressed.until}" if finding.suppressed.until else ""
         yield style(f"  allowed{until}: {printable(finding.suppressed.reason)}", "dim")
@@ -159,6 +161,10 @@ def _blast(finding: Finding) -> str:
 def _versions(blast: Blast) -> str:
     parts = (f"{v}: {k:,} of {n:,}" for v, k, n in blast.versions)
     return f"by version: {', '.join(parts)}"
+
+
+def _smallest(smallest: Smallest) -> str:
+    return f"smallest database: {_count(smallest.rows, 'row')} ({printable(smallest.path)})"
 
 
 def _percent(share: float) -> str:

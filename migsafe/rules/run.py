@@ -13,7 +13,7 @@ from migsafe.blast import blast as blast_of
 from migsafe.facts.suppressions import judged
 from migsafe.model.evidence import Evidence, NotRun
 from migsafe.model.finding import Finding, Stage, Suppression
-from migsafe.model.outcome import Blast, Failure, ProbeResult
+from migsafe.model.outcome import Blast, Failure, Outcome, ProbeResult, Scenario
 from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.rules import ask
 from migsafe.rules.ask import Candidate, Row, Value
@@ -104,17 +104,33 @@ class _Judge:
             hit = {path: a for path, a in answers.items() if a.rows}
             if hit:
                 yield self._decided(candidate, hit)
+            elif self._by_made_rows(candidate):
+                yield self._undecided(candidate, Severity.WARNING, asked=True)
             elif rule.undecided is not None and candidate.row.get("undecided") != 0:
                 yield self._undecided(candidate, rule.undecided, asked=bool(answers))
 
     def _answers(self, candidate: Candidate) -> dict[str, ProbeResult]:
-        key = (candidate.rule.id, candidate.number)
         return {
             outcome.sample: answer
-            for outcome in self.evidence.outcomes
-            for answer in outcome.probes
-            if (answer.rule, answer.candidate) == key
+            for outcome, answer in self._asked(candidate)
+            if outcome.scenario is not Scenario.MADE
         }
+
+    def _asked(self, candidate: Candidate) -> Iterator[tuple[Outcome, ProbeResult]]:
+        key = (candidate.rule.id, candidate.number)
+        for outcome in self.evidence.outcomes:
+            for answer in outcome.probes:
+                if (answer.rule, answer.candidate) == key:
+                    yield outcome, answer
+
+    def _by_made_rows(self, candidate: Candidate) -> bool:
+        """Does a made-up row, and no sample, answer this rule's question?"""
+        return any(o.scenario is Scenario.MADE and a.rows for o, a in self._asked(candidate))
+
+    def _refuted(self, candidate: Candidate) -> bool:
+        """Did rows made to break this candidate not break it?"""
+        made = [(o, a) for o, a in self._asked(candidate) if o.scenario is Scenario.MADE]
+        return bool(made) and all(o.complete and not a.error and not a.rows for o, a in made)
 
     def _decided(self, candidate: Candidate, hit: dict[str, ProbeResult]) -> Draft:
         rule = candidate.rule
@@ -138,11 +154,11 @@ class _Judge:
     def _undecided(self, candidate: Candidate, severity: Severity, *, asked: bool) -> Draft:
         rule = candidate.rule
         row: dict[str, Value] = {**candidate.row, "n": 0}
-        reason = (
-            "no sampled database shows it, but the old schema allows it"
-            if asked
-            else "whether it fails depends on the data"
-        )
+        reason = "whether it fails depends on the data"
+        if asked:
+            reason = "no sampled database shows it, but the old schema allows it"
+        if asked and self._refuted(candidate):
+            severity, reason = Severity.NOTE, "neither a sample nor a made-up row shows it"
         text = ask.fill(rule.undecided_message or rule.title, row, rule)
         return Draft(rule, row, candidate.place, severity, f"{text}: {reason}", Stage.ANALYSE)
 
