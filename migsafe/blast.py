@@ -34,11 +34,13 @@ def blast(samples: Iterable[Sample], failing: Collection[str]) -> Blast:
         strata.setdefault(sample.revision or BASE, []).append(sample)
     weights = Counter({version: sum(s.weight for s in group) for version, group in strata.items()})
     total = sum(weights.values())
+    count = sum(map(len, strata.values()))
     share = below = above = 0.0
     versions: list[tuple[str, int, int]] = []
     for version, group in strata.items():
         hit = [s for s in group if s.path in failing]
-        part = weights[version] / total if total else 0.0
+        # Where nobody counted devices, every sample stands for as many.
+        part = weights[version] / total if total else len(group) / count
         rate = _rate(hit, group)
         low, high = wilson(rate * len(group), len(group))
         share += part * rate

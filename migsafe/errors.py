@@ -64,6 +64,10 @@ class RuleInvalid(MigsafeError):
     exit_code = ExitCode.USAGE
 
 
+class RuleTooSlow(RuleInvalid):
+    """A rule's SELECT does not end in time."""
+
+
 class NothingToCheck(MigsafeError):
     """No migrations were found, or none of them is pending."""
 

@@ -25,6 +25,7 @@ Read = tuple[tuple[tuple[Operation, ...], tuple[Feature, ...]], ...]
 """Operations and features of each statement of one file."""
 
 _LIMIT = 64_000_000  # bytes: a larger file is started anew
+_SUM = 16  # bytes of the checksum before each value
 _WAIT = 0.2  # seconds to wait for another process
 
 
@@ -67,15 +68,29 @@ def load(digests: Iterable[str], mark: bytes) -> dict[str, Any]:
     if database is None:
         return found
     query = "SELECT value FROM read WHERE key = ?"
-    with closing(database), suppress(sqlite3.Error, *_DAMAGED):
+    with closing(database), suppress(sqlite3.Error):
         for digest in digests:
             row = database.execute(query, (_key(digest, mark),)).fetchone()
             if row:
-                found[digest] = pickle.loads(row[0])  # noqa: S301 - our own file, mode 0700
+                value = _unpacked(row[0])
+                if value is not None:
+                    found[digest] = value
     return found
 
 
-_DAMAGED = (pickle.UnpicklingError, AttributeError, EOFError, ImportError, IndexError, TypeError)
+def _packed(value: object) -> bytes:
+    data = pickle.dumps(value, pickle.HIGHEST_PROTOCOL)
+    return hashlib.blake2b(data, digest_size=_SUM).digest() + data
+
+
+def _unpacked(blob: object) -> Any:
+    """The value, None for an entry that is damaged: it is never even unpickled."""
+    if not isinstance(blob, bytes):
+        return None
+    total, data = blob[:_SUM], blob[_SUM:]
+    if hashlib.blake2b(data, digest_size=_SUM).digest() != total:
+        return None
+    return pickle.loads(data)  # noqa: S301 - written by us, into a folder of mode 0700
 
 
 def save(items: Mapping[str, object], mark: bytes) -> None:
@@ -87,10 +102,7 @@ def save(items: Mapping[str, object], mark: bytes) -> None:
         database.execute("BEGIN")
         database.executemany(
             "INSERT OR REPLACE INTO read VALUES (?, ?)",
-            (
-                (_key(digest, mark), pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
-                for digest, value in items.items()
-            ),
+            ((_key(digest, mark), _packed(value)) for digest, value in items.items()),
         )
         database.execute("COMMIT")
 

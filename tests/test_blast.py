@@ -59,7 +59,6 @@ def test_weights_count_within_a_version_too():
     assert seen.share == pytest.approx(0.9)
 
 
-@pytest.mark.xfail(reason="versions without any weight drop out of the share")
 def test_samples_without_weight_count_by_number():
     seen = blast([sample("a", weight=0), sample("b", weight=0)], {"a"})
     assert seen.versions == (("1", 1, 2),)

@@ -27,6 +27,12 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder.parent
 
 
+def cache() -> Path:
+    place = store.folder()
+    assert place is not None
+    return place
+
+
 def evidence(project: Path) -> Evidence:
     history = load("numbered", project, project / "migrations", Options(Dialect.SQLITE))
     return analyse(history, (), Runner(), {})
@@ -34,7 +40,7 @@ def evidence(project: Path) -> Evidence:
 
 def test_what_comes_from_the_cache_is_what_reading_gives(project: Path):
     cold = evidence(project)
-    assert (store.folder() / "read.db").is_file()
+    assert (cache() / "read.db").is_file()
     assert evidence(project) == cold
 
 
@@ -43,7 +49,8 @@ def test_a_changed_file_is_read_again(project: Path):
     path = project / "migrations" / f"{COUNT:04}_t.sql"
     path.write_text("CREATE TABLE other (b TEXT); INSERT INTO missing_column (z) VALUES (1);")
     last = evidence(project).steps[-2:]
-    assert last[0].statement.operations[0].table == "other"
+    (made,) = last[0].statement.operations or ()
+    assert made.table == "other"
     assert "other" in last[1].after.tables
 
 
@@ -59,20 +66,21 @@ def test_a_new_migration_is_rehearsed_after_the_kept_ones(project: Path):
 @pytest.mark.parametrize("damage", [b"no database at all", b""])
 def test_a_damaged_cache_only_costs_time(project: Path, damage: bytes):
     cold = evidence(project)
-    (store.folder() / "read.db").write_bytes(damage)
+    (cache() / "read.db").write_bytes(damage)
     assert evidence(project) == cold
 
 
 def test_a_damaged_entry_is_read_again(project: Path):
     cold = evidence(project)
     database = store._opened()
+    assert database is not None
     database.execute("UPDATE read SET value = x'80049500'")
     database.close()
     assert evidence(project) == cold
 
 
 def test_it_can_be_switched_off(project: Path, monkeypatch: pytest.MonkeyPatch):
-    place = store.folder()
+    place = cache()
     monkeypatch.setenv("MIGSAFE_CACHE", "off")
     evidence(project)
     assert not place.exists()

@@ -36,16 +36,18 @@ def rehearsed(history: History, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         return steps
     if not steps[0].before.complete or steps[0].before.tables:
         return steps
-    chain = _chain(history) if len(history.migrations) >= _WORTH_A_CACHE else {}
+    chain = _chain(history, steps) if len(history.migrations) >= _WORTH_A_CACHE else {}
     return _Rehearsal(chain).run(steps)
 
 
-def _chain(history: History) -> dict[str, str]:
-    """For each revision a digest of everything up to it."""
+def _chain(history: History, steps: tuple[Step, ...]) -> dict[str, str]:
+    """For each revision a digest of everything up to it, and of how it is run."""
+    wrapped = {s.revision: s.statement.in_transaction for s in reversed(steps)}
     digest = hashlib.blake2b(engine.version().encode(), digest_size=20)
     found = {}
     for migration in history.migrations:
-        digest.update(f"{migration.revision} {migration.digest}".encode())
+        run = f"{migration.revision} {migration.digest} {wrapped.get(migration.revision)}"
+        digest.update(run.encode())
         found[migration.revision] = "rehearsal " + digest.hexdigest()
     return found
 

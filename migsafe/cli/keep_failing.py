@@ -199,7 +199,7 @@ def _facts(item: _Kept) -> Iterator[str]:
     version = item.sample.revision or BASE
     yield f"made of {printable(item.sample.path)} (version {version})"
     if not item.minimal.found:
-        yield "no smaller database: the failure does not repeat on a copy by itself"
+        yield "no smaller database: a matter of time or size, or not to be repeated by itself"
         return
     yield f"files: {', '.join(item.files)}"
     rows = [f"{_rows(n)} in {printable(table)}" for table, n in item.minimal.rows]

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
+from tempfile import TemporaryDirectory
 
 from migsafe.blast import blast
 from migsafe.model.outcome import Failure, Observation, Outcome, Place, Scenario, Verdict
@@ -80,15 +83,24 @@ def _in_processes(
         yield sample.path, _alone(plan, sample)
 
 
-def _pool(plan: Plan, workers: int) -> ProcessPoolExecutor:
+@contextmanager
+def _pool(plan: Plan, workers: int) -> Iterator[ProcessPoolExecutor]:
+    """Worker processes, and a folder for their copies that goes even if one of them dies."""
     # spawn: a forked child would inherit open databases and the parent's threads
     context = multiprocessing.get_context("spawn")
-    return ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(plan,))
+    with (
+        TemporaryDirectory(prefix="migsafe-", ignore_cleanup_errors=True) as folder,
+        ProcessPoolExecutor(
+            workers, mp_context=context, initializer=_begin, initargs=(plan, folder)
+        ) as pool,
+    ):
+        yield pool
 
 
-def _begin(plan: Plan) -> None:
+def _begin(plan: Plan, folder: str) -> None:
     global _plan  # noqa: PLW0603 - set once per worker process, before its first sample
     _plan = plan
+    tempfile.tempdir = folder
 
 
 def _chunk(samples: Sequence[Sample]) -> list[tuple[str, tuple[Outcome, ...]]]:

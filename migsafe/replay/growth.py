@@ -22,7 +22,7 @@ from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Index, Schema, Table, fold_name
 from migsafe.replay.plan import Plan
-from migsafe.replay.run import Sent, clean, run_sql
+from migsafe.replay.run import Sent, run_sql, told
 from migsafe.replay.schemas import schema_of
 from migsafe.replay.sizes import Size, counted, halved, multiplied
 
@@ -94,7 +94,7 @@ def check(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> list[Ob
     try:
         return _check(plan, sample, pending)
     except sqlite3.Error as error:  # such as a function of the app in an index's expression
-        return [Observation("growth-limited", detail=clean(str(error)))]
+        return [Observation("growth-limited", detail=told(error))]
 
 
 def _check(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> list[Observation]:

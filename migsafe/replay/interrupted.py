@@ -9,6 +9,7 @@ SIGKILL, at a sixteenth of the price). A kill during the first relaunch is tried
 from __future__ import annotations
 
 import hashlib
+import re
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
@@ -25,6 +26,9 @@ from migsafe.replay.checks import quoted
 from migsafe.replay.plan import Plan
 from migsafe.replay.run import Attempt, Raised, Sent, nothing, run_program, run_sql
 from migsafe.replay.schemas import schema_of
+
+_FLEETING = re.compile(r"random|'now'|current_(?:time|date)|unixepoch\s*\(\s*\)", re.IGNORECASE)
+"""What gives other values in every run, so that two runs cannot be compared by values."""
 
 _POINTS = 400
 """At most this many states of one sample: longer ladders are sampled evenly."""
@@ -52,6 +56,14 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Goal:
+    """What the undisturbed run gave; `values` False: only row counts can be compared."""
+
+    content: dict[str, bytes]
+    values: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class _Broken:
     """A kill after which the app does not come back, or comes back with other data."""
 
@@ -70,8 +82,9 @@ def check(
     """
     with closing(engine.clone(sample.data)) as old:
         before = row_counts(old, schema_of(old))
+        values = not fleeting(old, pending)
     finished, points = one_launch(plan, sample.data, pending)
-    goal = contents(finished.data)
+    goal = Goal(contents(finished.data, values), values)
     broken: list[_Broken] = []
     tried = 0
     for point in _thinned(points):
@@ -195,28 +208,43 @@ def still_pending(plan: Plan, version: int) -> tuple[Migration, ...]:
 # -- what became of it ----------------------------------------------------------------------------
 
 
-def _fault(
-    end: End, goal: dict[str, bytes], point: Point, before: dict[str, int]
-) -> _Broken | None:
+def _fault(end: End, goal: Goal, point: Point, before: dict[str, int]) -> _Broken | None:
     if end.raised:
         return _Broken(point, end.raised.message, rows_lost(end.data, before))
-    digest = contents(end.data)
-    if digest == goal:
-        return None
-    tables = sorted(t for t in digest.keys() | goal.keys() if digest.get(t) != goal.get(t))
-    what = f"other rows or another schema than undisturbed: {tables[0] or 'an index'}"
-    return _Broken(point, what, rows_lost(end.data, before))
+    what = difference(end.data, goal)
+    return _Broken(point, what, rows_lost(end.data, before)) if what else None
 
 
-def contents(data: bytes) -> dict[str, bytes]:
-    """The logical content: per table its definition and its rows in any order."""
+def difference(data: bytes, goal: Goal) -> str:
+    """How the database differs from the undisturbed run's, "" where it does not."""
+    now, wanted = contents(data, goal.values), goal.content
+    names = sorted(n for n in now.keys() | wanted.keys() if now.get(n) != wanted.get(n))
+    if not names:
+        return ""
+    return f"other rows or another schema than undisturbed: {names[0] or 'an index'}"
+
+
+def fleeting(old: sqlite3.Connection, pending: tuple[Migration, ...]) -> bool:
+    """Do the migrations, or what the old schema brings along, give other values in every run?"""
+    stored = old.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL")
+    texts = [str(sql) for (sql,) in stored]
+    texts += (statement.sql for migration in pending for statement in migration.statements)
+    return any(_FLEETING.search(text) for text in texts)
+
+
+def contents(data: bytes, values: bool = True) -> dict[str, bytes]:
+    """The logical content: per table its definition and its rows in any order.
+
+    Without `values`: only the number of rows.
+    """
     found: dict[str, bytes] = {}
     with closing(engine.clone(data)) as database:
         schema = schema_of(database)
         database.text_factory = bytes
         for key, table in schema.tables.items():
             if not table.virtual:
-                found[key] = repr(table).encode() + _rows(database, table.name)
+                rows = _rows(database, table.name) if values else _number(database, table.name)
+                found[key] = repr(table).encode() + rows
         found[""] = repr((schema.indexes, schema.triggers, schema.views)).encode()
     return found
 
@@ -229,12 +257,15 @@ def _rows(database: sqlite3.Connection, table: str) -> bytes:
     return total.to_bytes(16, "big")
 
 
+def _number(database: sqlite3.Connection, table: str) -> bytes:
+    (count,) = database.execute(f"SELECT count(*) FROM {quoted(table)}").fetchone()
+    return str(count).encode()
+
+
 def row_counts(database: sqlite3.Connection, schema: Schema) -> dict[str, int]:
     """The rows of each table that is not virtual, by folded name."""
     return {
-        key: int(database.execute(f"SELECT count(*) FROM {quoted(t.name)}").fetchone()[0])
-        for key, t in schema.tables.items()
-        if not t.virtual
+        key: int(_number(database, t.name)) for key, t in schema.tables.items() if not t.virtual
     }
 
 

@@ -11,8 +11,11 @@ from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Dialect
 from migsafe.model.outcome import Observation
 from migsafe.replay.plan import LaunchPlan, Query
-from migsafe.replay.run import clean
+from migsafe.replay.run import told
 from migsafe.sql.tokens import PARAMETER, tokenize
+
+SECONDS = 10.0
+"""A launch query or invariant that takes longer is stopped; a start that long is no start."""
 
 
 def check(database: sqlite3.Connection, old: bytes, plan: LaunchPlan) -> Iterator[Observation]:
@@ -33,10 +36,13 @@ def check(database: sqlite3.Connection, old: bytes, plan: LaunchPlan) -> Iterato
 def run(database: sqlite3.Connection, query: Query) -> str:
     """The query's error, "" where it runs; every row is read, as the app would."""
     try:
-        for _ in asked(database, query.sql):
-            pass
+        with engine.stop_after(database, SECONDS):
+            for _ in asked(database, query.sql):
+                pass
+    except engine.TooSlow:
+        return f"not done after {SECONDS:g} s"
     except sqlite3.Error as error:
-        return clean(str(error))
+        return told(error, database, query.sql)
     return ""
 
 
@@ -85,6 +91,9 @@ def _invariant(database: sqlite3.Connection, query: Query) -> Iterator[Observati
 def violations(database: sqlite3.Connection, query: Query) -> tuple[int, str]:
     """How many rows an invariant returns (0: it holds), or why it cannot be asked."""
     try:
-        return sum(1 for _ in asked(database, query.sql)), ""
+        with engine.stop_after(database, SECONDS):
+            return sum(1 for _ in asked(database, query.sql)), ""
+    except engine.TooSlow:
+        return 0, f"not done after {SECONDS:g} s"
     except sqlite3.Error as error:
-        return 0, clean(str(error))
+        return 0, told(error, database, query.sql)

@@ -21,12 +21,15 @@ from migsafe.replay.schemas import renamed, schema_of
 from migsafe.replay.variations import Variation, literals_of, variations
 from migsafe.sql.parse import mentioned
 
-_SQL = (600, 1.5)
-"""How many variations of one sample, and for how many seconds, where the migrations are SQL."""
+_SQL = 400
+"""How many variations of a sample of up to _BYTES; larger samples get fewer, as they cost more."""
 
-_PROGRAM = (16, 6.0)
+_PROGRAM = 16
 """The same for program code, which costs a hundred times more to start."""
 
+_BYTES = 200_000
+_LEAST = 20
+_SECONDS = 60.0  # a last resort: the number of variations is what bounds the time
 _TELLING = {
     "raised", "integrity", "foreign-keys", "rows-lost", "became-null", "launch-query", "invariant",
 }  # fmt: skip
@@ -56,8 +59,8 @@ def explore(
     """
     found = Found()
     seen: set[Fingerprint] = {o.fingerprint for o in known}
-    limit, seconds = _PROGRAM if plan.runner is not None else _SQL
-    deadline = time.monotonic() + seconds
+    limit = _limit(plan, sample)
+    deadline = time.monotonic() + _SECONDS
     for variation in _variations(plan, sample, pending):
         if found.tried >= limit or time.monotonic() > deadline:
             found.complete = False
@@ -73,6 +76,12 @@ def explore(
             seen.update(o.fingerprint for o in (*fresh, *placed))
             found.observations += _told(placed, variation)
     return found
+
+
+def _limit(plan: Plan, sample: Sample) -> int:
+    if plan.runner is not None:
+        return _PROGRAM
+    return max(_LEAST, _SQL * _BYTES // max(len(sample.data), _BYTES))
 
 
 def _new(seen: Observation, known: set[Fingerprint]) -> bool:

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe.engines import sqlite as engine
-from migsafe.engines.sqlite_script import quoted, rowid_name
+from migsafe.engines.sqlite_script import quoted, rowid_name, script
 from migsafe.errors import MigsafeError
 from migsafe.model.outcome import Failure, Observation
 from migsafe.model.sample import Sample
@@ -33,6 +33,9 @@ from migsafe.schema.inspect import inspect
 
 _FEW = 20
 """Rows of a table up to which each value is tried by itself."""
+
+_BY_LINKS = {"rows-lost", "became-null"}
+"""Losses for which a link set to NULL would be another cause than the users' databases hold."""
 
 _HALVINGS = 64
 _REVIEWABLE = 20_000
@@ -104,15 +107,15 @@ def _minimise(plan: Plan, sample: Sample, seen: Observation, seconds: float) -> 
             return unchanged
     except (sqlite3.Error, TimeOver):
         return unchanged
-    finished = _reduce(reduction)
+    finished = _reduce(reduction, keep_links=seen.kind in _BY_LINKS)
     return _settled(reduction, finished) or unchanged
 
 
-def _reduce(reduction: Reduction) -> bool:
+def _reduce(reduction: Reduction, *, keep_links: bool) -> bool:
     try:
         _fewer_tables(reduction)
         _fewer_rows(reduction)
-        _emptier_columns(reduction)
+        _emptier_columns(reduction, keep_links)
         if reduction.broken is not None:
             # Rows that nothing refers to any more.
             _fewer_tables(reduction)
@@ -150,9 +153,14 @@ def _fewer_rows(reduction: Reduction) -> None:
 # -- columns and values ---------------------------------------------------------------------------
 
 
-def _emptier_columns(reduction: Reduction) -> None:
+def _emptier_columns(reduction: Reduction, keep_links: bool) -> None:
     """Set whole columns to NULL, or to their default where NULL is not allowed."""
-    left = [(t, c) for t in _filled(reduction) for c in t.columns if _plain_value(c) is not None]
+    left = [
+        (t, c)
+        for t in _filled(reduction)
+        for c in t.columns
+        if _plain_value(c) is not None and not (keep_links and _is_link(t, c))
+    ]
 
     def clear(part: Sequence[tuple[Table, Column]]) -> bool:
         done = reduction.attempt(_cleared(t, c) for t, c in part)
@@ -162,6 +170,11 @@ def _emptier_columns(reduction: Reduction) -> None:
 
     if left and not clear(list(left)):
         thin(lambda: list(left), clear)
+
+
+def _is_link(table: Table, column: Column) -> bool:
+    key = fold_name(column.name)
+    return any(key in map(fold_name, link.columns) for link in table.foreign_keys)
 
 
 def _plain_value(column: Column) -> str | None:

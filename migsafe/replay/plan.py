@@ -15,6 +15,10 @@ from migsafe.model.schema import Schema
 class ProgramRunner(Protocol):
     """Runs migrations that are program code; satisfied by an adapter's runner."""
 
+    @property
+    def root(self) -> Path:
+        """The project's folder, which the migrations' paths are relative to."""
+
     def upgrade(
         self,
         database: Path,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import sqlite3
 import tempfile
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,11 +17,11 @@ from migsafe.engines import sqlite as engine
 from migsafe.errors import MigsafeError
 from migsafe.model.migration import Kind, Migration, Operation, Statement
 from migsafe.model.outcome import LATE, Place, Ran
-from migsafe.replay.plan import Plan
+from migsafe.replay.plan import Plan, ProgramRunner
+from migsafe.replay.vetted import vetted
 from migsafe.sql.parse import operations
 
 Hook = Callable[[sqlite3.Connection, "Sent"], None]
-_VALUE = re.compile(r"""'(?:[^']|'')*'|"[^"]*"|\b\d{3,}\b""")
 _DECODE = re.compile(r"(Could not decode to UTF-8 column '[^']*').*", re.S)
 
 
@@ -64,14 +66,23 @@ def nothing(_: sqlite3.Connection, __: Sent) -> None:
     """The hook that does nothing."""
 
 
-def clean(message: str) -> str:
-    """An engine's message without values of rows (names stay)."""
+def told(error: object, database: sqlite3.Connection | None = None, sql: str = "") -> str:
+    """An engine's message without values of rows: names of the schema and of the SQL stay."""
+    return vetted(_line(str(error)), (sql, *_definitions(database)))
+
+
+def _line(message: str) -> str:
     return _DECODE.sub(r"\1", message).replace("\n", " ").strip()
 
 
-def without_values(message: str) -> str:
-    """A program's own message with quoted text and longer numbers taken out."""
-    return _VALUE.sub("'...'", message).replace("\n", " ").strip()
+def _definitions(database: sqlite3.Connection | None) -> list[str]:
+    if database is None:
+        return []
+    try:
+        rows = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
+    except sqlite3.Error:
+        return []
+    return [str(row[0]) for row in rows]
 
 
 def place_of(statement: Statement) -> Place:
@@ -168,7 +179,7 @@ def _run_statement(
         for _ in database.execute(statement.sql):
             pass
     except sqlite3.Error as error:
-        return Raised(clean(str(error)), place, statement.sql)
+        return Raised(told(error, database, statement.sql), place, statement.sql)
     after(database, sent)
     return None
 
@@ -180,7 +191,7 @@ def _finish(database: sqlite3.Connection, migration: Migration) -> Raised | None
         database.execute("COMMIT")
     except sqlite3.Error as error:
         last = migration.statements[-1]
-        return Raised(f"{clean(str(error))} {LATE}", place_of(last), "COMMIT")
+        return Raised(f"{told(error, database)} {LATE}", place_of(last), "COMMIT")
     return None
 
 
@@ -217,19 +228,61 @@ def run_program(
     raised = None
     target = pending[-1].revision if pending else "head"
     try:
-        plan.runner.upgrade(path, target, plan.foreign_keys, note_before, note_after)
+        with _alarm(plan.seconds):
+            plan.runner.upgrade(path, target, plan.foreign_keys, note_before, note_after)
+    except _Late:
+        last = trace[-1].place if trace and trace[-1].place.path else _file(pending[0])
+        raised = Raised(f"not done after {plan.seconds:g} s", last, slow=True)
     except MigsafeError as error:
         if not hasattr(error, "error_class"):
             raise
-        raised = _program_error(error, pending)
+        raised = _program_error(plan.runner, error, pending, path)
     return Attempt(raised, (), tuple(trace))
 
 
-def _program_error(error: Any, pending: tuple[Migration, ...]) -> Raised:
+class _Late(BaseException):
+    """Time is up. Not an Exception, so that no `except Exception` of the user's stops it."""
+
+
+@contextmanager
+def _alarm(seconds: float) -> Iterator[None]:
+    """Raise _Late in this process's main thread when the time is up, where the system can."""
+    if (
+        not hasattr(signal, "setitimer")
+        or threading.current_thread() is not threading.main_thread()
+    ):
+        yield
+        return
+
+    def ring(*_: object) -> None:
+        raise _Late
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _program_error(
+    runner: ProgramRunner, error: Any, pending: tuple[Migration, ...], database: Path
+) -> Raised:
     known = {m.path for m in pending}
     place = Place(error.path, error.line) if error.path in known else _file(pending[-1])
-    message = clean(error.message) if error.sql else without_values(error.message)
-    return Raised(message, place, error.sql)
+    texts = _scripts(runner.root, sorted(known))
+    with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as migrated_file:
+        texts += _definitions(migrated_file)
+    return Raised(vetted(_line(error.message), texts), place, error.sql)
+
+
+def _scripts(root: Path, paths: list[str]) -> list[str]:
+    found = []
+    for name in paths:
+        with suppress(OSError):
+            found.append((root / name).read_text("utf-8", "replace"))
+    return found
 
 
 def writes(operation: Operation) -> bool:

@@ -20,7 +20,17 @@ from migsafe.engines.sqlite_memory import collation_names, stub_collations
 from migsafe.model.migration import Migration
 from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
-from migsafe.replay.interrupted import Point, contents, relaunched, row_counts, rows_lost, short
+from migsafe.replay.interrupted import (
+    Goal,
+    Point,
+    contents,
+    difference,
+    fleeting,
+    relaunched,
+    row_counts,
+    rows_lost,
+    short,
+)
 from migsafe.replay.plan import Plan
 from migsafe.replay.run import Raised, Sent, run_sql
 from migsafe.replay.schemas import schema_of
@@ -29,8 +39,6 @@ _MOST_BYTES = 16_000_000  # larger samples are not copied again for this
 _TELLING_BYTES = 1_000_000  # below, nobody runs out of storage for a copy of it
 _TELLING_FACTOR = 2
 _OBSTACLE = re.compile(r"disk is full|database is locked|readonly database")
-_FLEETING = re.compile(r"random|'now'|current_(?:time|date)|unixepoch\s*\(\s*\)", re.IGNORECASE)
-"""What gives other values in every run, so that two runs cannot be compared by values."""
 
 _HOLDS = {
     "while another connection reads": "BEGIN; SELECT * FROM sqlite_master",
@@ -39,11 +47,10 @@ _HOLDS = {
 
 
 @dataclass(frozen=True, slots=True)
-class _Goal:
+class _Undisturbed:
     """What the undisturbed run gave; `before` are the old rows, `gone` those that it removed."""
 
-    content: dict[str, bytes]
-    fleeting: bool
+    goal: Goal
     before: dict[str, int]
     gone: int
 
@@ -86,17 +93,18 @@ def check(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> list[Ob
         old = _pages(database)
         before = row_counts(database, schema_of(database))
         pages = _Pages(old)
-        text = _text(database, pending)
+        values = not fleeting(database, pending)
+        collations = collation_names(_stored(database))
         run_sql(plan, database, pending, after=pages.after)
         data = database.serialize()
-    fleeting = bool(_FLEETING.search(text))
-    goal = _Goal(_content(data, fleeting), fleeting, before, rows_lost(data, before))
+    goal = Goal(contents(data, values), values)
+    undisturbed = _Undisturbed(goal, before, rows_lost(data, before))
     found = list(_peak(sample, old, pages))
     for obstacles in (
         _full(plan, sample.data, pending, (old, pages.peak)),
-        _held(plan, sample.data, pending, collation_names(text)),
+        _held(plan, sample.data, pending, collations),
     ):
-        harm = list(_harm(plan, sample, pending, goal, obstacles))
+        harm = list(_harm(plan, sample, pending, undisturbed, obstacles))
         if harm:
             return [*found, max(harm, key=lambda o: o.affected)]
     return found
@@ -106,17 +114,16 @@ def _pages(database: sqlite3.Connection) -> int:
     return int(database.execute("PRAGMA page_count").fetchone()[0])
 
 
-def _text(database: sqlite3.Connection, pending: tuple[Migration, ...]) -> str:
-    """The SQL that decides what the migrations do: the old schema's, and their own."""
+def _stored(database: sqlite3.Connection) -> str:
+    """The old schema's own SQL."""
     stored = database.execute("SELECT sql FROM sqlite_master WHERE sql IS NOT NULL").fetchall()
-    own = (statement.sql for migration in pending for statement in migration.statements)
-    return ";\n".join([*(str(sql) for (sql,) in stored), *own])
+    return "\n".join(str(sql) for (sql,) in stored)
 
 
 def _peak(sample: Sample, old: int, pages: _Pages) -> Iterator[Observation]:
     factor = pages.peak / max(old, 1)
     size = len(sample.data)
-    if factor >= _TELLING_FACTOR and size >= _TELLING_BYTES:
+    if round(factor, 1) >= _TELLING_FACTOR and size >= _TELLING_BYTES:
         detail = (
             f"at its largest the database takes {factor:.1f} times the storage that it took before:"
             f" {size * factor / 1e6:.1f} MB instead of {size / 1e6:.1f} MB"
@@ -197,7 +204,7 @@ def _harm(
     plan: Plan,
     sample: Sample,
     pending: tuple[Migration, ...],
-    goal: _Goal,
+    undisturbed: _Undisturbed,
     obstacles: Iterator[_Blocked],
 ) -> Iterator[Observation]:
     """The obstacles after which the next launch does not end where the undisturbed one did."""
@@ -208,36 +215,17 @@ def _harm(
         seen.add((blocked.data, blocked.left))
         sent = Sent(blocked.raised.sql, blocked.raised.place)
         end, _ = relaunched(plan, Point(blocked.data, sent, blocked.left), pending)
-        error = end.raised.message if end.raised else _difference(end.data, goal)
+        error = end.raised.message if end.raised else difference(end.data, undisturbed.goal)
         if error:
-            lost = max(rows_lost(end.data, goal.before) - goal.gone, 0)
+            lost = max(rows_lost(end.data, undisturbed.before) - undisturbed.gone, 0)
             yield Observation(
                 blocked.kind,
                 blocked.raised.place,
                 affected=lost,
-                total=sum(goal.before.values()),
+                total=sum(undisturbed.before.values()),
                 error=error,
                 detail=_told(blocked, error, lost),
             )
-
-
-def _difference(data: bytes, goal: _Goal) -> str:
-    now = _content(data, goal.fleeting)
-    names = sorted(n for n in now.keys() | goal.content.keys() if now.get(n) != goal.content.get(n))
-    if not names:
-        return ""
-    return f"other rows or another schema than undisturbed: {names[0] or 'an index'}"
-
-
-def _content(data: bytes, fleeting: bool) -> dict[str, bytes]:
-    """The database's content by table; only its schema and row counts where values are fleeting."""
-    if not fleeting:
-        return contents(data)
-    with closing(engine.clone(data)) as database:
-        schema = schema_of(database)
-        rows = row_counts(database, schema)
-        found = {k: repr((t, rows.get(k))).encode() for k, t in schema.tables.items()}
-        return found | {"": repr((schema.indexes, schema.triggers, schema.views)).encode()}
 
 
 def _told(blocked: _Blocked, error: str, lost: int) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from migsafe.engines import sqlite as engine
-from migsafe.errors import MigsafeError, RuleInvalid
+from migsafe.errors import MigsafeError, RuleInvalid, RuleTooSlow
 from migsafe.model.migration import History
 from migsafe.model.outcome import Place, Probe
 from migsafe.model.rule import Needs, Rule
@@ -55,7 +55,8 @@ def rows(facts: sqlite3.Connection, rule: Rule, query: str, key: str) -> list[Ro
     except RuleInvalid:
         raise
     except MigsafeError as error:
-        raise RuleInvalid(
+        kind = RuleTooSlow if "longer than" in error.message else RuleInvalid
+        raise kind(
             f"{key} of rule {rule.id}: {error.message}", place=_place(rule), hint=error.hint
         ) from error
     if len(found) > ROW_LIMIT:

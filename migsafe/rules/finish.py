@@ -66,9 +66,13 @@ def _joined(drafts: list[Draft]) -> list[Draft]:
         at = _explaining(result, observed)
         if at is None:
             result.append(observed)
-        else:
+        elif not (result[at].decided and _is_made(observed)):  # samples have shown it already
             result[at] = _merged(result[at], observed)
     return _without_repeats(_gathered(result))
+
+
+def _is_made(observed: Draft) -> bool:
+    return observed.failure is not None and bool(observed.failure.observation.made)
 
 
 def _gathered(drafts: list[Draft]) -> list[Draft]:

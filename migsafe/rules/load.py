@@ -6,8 +6,9 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from migsafe.errors import RuleInvalid
 from migsafe.model.migration import Dialect
@@ -90,11 +91,13 @@ def _rule(table: dict[str, Any], path: Path) -> Rule:
         message=table["message"],
         remedy=table["remedy"].strip("\n"),
         needs=needs,
-        confidence=Confidence(table.get("confidence", "high")),
-        dialects=tuple(Dialect(d) for d in table.get("dialects", list(Dialect))),
+        confidence=_member(Confidence, "confidence", table.get("confidence", "high")),
+        dialects=tuple(
+            _member(Dialect, "dialects", d) for d in table.get("dialects", list(Dialect))
+        ),
         find=table["find"],
         for_each=table.get("for_each", ""),
-        when=When(table.get("when", "statement")),
+        when=_member(When, "when", table.get("when", "statement")),
         undecided=None if undecided is None else _choice(Severity, table, "undecided"),
         undecided_message=table.get("undecided_message", ""),
         explains=tuple(table.get("explains", ())),
@@ -105,6 +108,16 @@ def _rule(table: dict[str, Any], path: Path) -> Rule:
     if rule.needs is Needs.DATA and not rule.for_each:
         raise ValueError("a rule that needs data must say for_each which statement it is about")
     return rule
+
+
+_Enum = TypeVar("_Enum", bound=StrEnum)
+
+
+def _member(kind: type[_Enum], key: str, value: object) -> _Enum:
+    try:
+        return kind(str(value))
+    except ValueError:
+        raise ValueError(f"{key} is {value!r}, expected one of {', '.join(kind)}") from None
 
 
 def _choice(kind: Any, table: dict[str, Any], key: str) -> Any:
@@ -127,28 +140,56 @@ def _check_keys(table: dict[str, Any], path: Path) -> None:
     for key in (*_REQUIRED, "find"):
         if not isinstance(table[key], str):
             raise ValueError(f"{key} must be text")
+    _check_types(table)
     if table["id"] != path.parent.name:
         raise ValueError(f"the id {table['id']} differs from its folder {path.parent.name}")
     if not _ID.fullmatch(table["id"]):
         raise ValueError(f"the id {table['id']} is not in lower-case words-with-dashes")
 
 
+def _check_types(table: dict[str, Any]) -> None:
+    for key in ("for_each", "undecided_message", "when", "confidence", "undecided"):
+        if not isinstance(table.get(key, ""), str):
+            raise ValueError(f"{key} must be text")
+    for key in ("dialects", "explains"):
+        if not _is_texts(table.get(key, [])):
+            raise ValueError(f"{key} must be a list of texts")
+    remedies = table.get("remedies", {})
+    if not isinstance(remedies, dict) or not _is_texts(list(remedies.values())):
+        raise ValueError("remedies must be a table of texts")
+    if not isinstance(table.get("incident", {}), dict):
+        raise ValueError("incident must be a table")
+
+
+def _is_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
+
+
 def _incident(table: dict[str, Any]) -> Incident:
     unknown = sorted(set(table) - set(_INCIDENT))
     if unknown:
         raise ValueError(f"unknown key incident.{unknown[0]}")
-    if "summary" not in table:
-        raise ValueError("the key incident.summary is missing")
+    if not isinstance(table.get("summary"), str):
+        raise ValueError("incident.summary must be text")
+    for key in ("versions", "affected"):
+        if not isinstance(table.get(key, ""), str):
+            raise ValueError(f"incident.{key} must be text")
+    if not _is_texts(table.get("links", [])):
+        raise ValueError("incident.links must be a list of texts")
     return Incident(
         table["summary"],
         str(table.get("date", "")),
         table.get("versions", ""),
         table.get("affected", ""),
         tuple(table.get("links", ())),
-        tuple(_whys(table.get("why", ()))),
+        tuple(_whys(table.get("why", []))),
     )
 
 
-def _whys(entries: Iterable[dict[str, str]]) -> Iterator[Why]:
-    for entry in entries:
+def _whys(entries: object) -> Iterator[Why]:
+    for entry in entries if isinstance(entries, list) else [None]:
+        if not isinstance(entry, dict) or not _is_texts(
+            [entry.get("question"), entry.get("answer")]
+        ):
+            raise ValueError("incident.why must be tables with a question and an answer")
         yield Why(entry["question"], entry["answer"])

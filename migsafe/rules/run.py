@@ -5,11 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
+from pathlib import Path
 
 from migsafe import facts as facts_database
 from migsafe.blast import blast as blast_of
+from migsafe.errors import RuleInvalid, RuleTooSlow
 from migsafe.facts.suppressions import judged
 from migsafe.model.evidence import Evidence, NotRun
 from migsafe.model.finding import Finding, Stage, Suppression
@@ -18,6 +20,7 @@ from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.rules import ask
 from migsafe.rules.ask import Candidate, Row, Value
 from migsafe.rules.finish import Draft, finish
+from migsafe.rules.load import shipped
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +42,10 @@ def run(ruleset: Iterable[Rule], evidence: Evidence) -> Result:
     known = {"rules": ",".join(r.id for r in ruleset)}
     evidence = replace(evidence, settings={**evidence.settings, **known})
     with closing(facts_database.build(evidence)) as facts:
-        drafts = [d for r in rules for d in _Judge(facts, evidence).judge(r)]
+        judge = _Judge(facts, evidence)
+        drafts = [d for r in rules for d in judge.judged(r)]
         findings = finish(drafts, facts, tuple(_suppressions(evidence)))
-    return Result(findings, tuple(_not_run(rules, evidence)))
+    return Result(findings, (*judge.too_slow, *_not_run(rules, evidence)))
 
 
 def _suppressions(evidence: Evidence) -> Iterator[Suppression]:
@@ -65,6 +69,18 @@ def _not_run(rules: list[Rule], evidence: Evidence) -> Iterator[NotRun]:
 class _Judge:
     facts: sqlite3.Connection
     evidence: Evidence
+    too_slow: list[NotRun] = field(default_factory=list)
+
+    def judged(self, rule: Rule) -> list[Draft]:
+        """The rule's violations; a rule of ours that is too slow for a history is said so."""
+        try:
+            return list(self.judge(rule))
+        except RuleTooSlow:
+            if shipped() not in Path(rule.path).parents:
+                raise
+            reason = f"it takes more than {ask.SECONDS:g} s on a history of this size"
+            self.too_slow.append(NotRun(f"rule {rule.id}", reason))
+            return []
 
     def judge(self, rule: Rule) -> Iterator[Draft]:
         if rule.needs is Needs.DATA:
@@ -179,6 +195,18 @@ def _said(failure: Failure | None, message: str) -> tuple[str, ...]:
 
 
 def _severity(rule: Rule, row: Row) -> Severity:
-    """The rule's severity, unless the row has its own in a column `severity`."""
+    """The rule's severity, unless the row has its own in a column `severity`.
+
+    Raises RuleInvalid for a severity that does not exist.
+    """
     text = row.get("severity")
-    return Severity.parse(text) if isinstance(text, str) else rule.severity
+    if text is None:
+        return rule.severity
+    try:
+        return Severity.parse(str(text))
+    except KeyError:
+        raise RuleInvalid(
+            f"rule {rule.id} returned the severity {text!r}",
+            place="/".join(rule.path.split("/")[-3:]),
+            hint=f"one of: {', '.join(str(s) for s in Severity)}",
+        ) from None

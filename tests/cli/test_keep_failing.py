@@ -141,6 +141,20 @@ def test_what_was_allowed_is_not_kept(project, inside):
     assert "1-launch-query-fails.sql" in contents(root / "failing")
 
 
+def test_a_failure_of_time_has_no_database_and_says_so(project, inside):
+    forever = (
+        "CREATE TABLE n AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n)"
+        " SELECT max(i) FROM n;\n"
+    )
+    files = {k: v for k, v in PROJECT.items() if not k.endswith("b.sql")}
+    root = project({**files, "migrations/0002_codes.sql": forever})
+    run = inside("check", "--timeout", "0.2", "--keep-failing", "failing", cwd=root)
+    assert run.code == 1, run
+    assert "smallest database" not in run.out
+    assert "no smaller database: a matter of time" in (root / "failing" / "README.md").read_text()
+    assert list((root / "failing").glob("*.sql*")) == []
+
+
 def test_at_most_ten_failures_are_kept(project, inside):
     queries = "".join(f"SELECT missing_{i} FROM users;\n" for i in range(14))
     root = project({**PROJECT, "launch.sql": queries})
