@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 
 _WORD = re.compile(r"\w+")
-_GAPS = re.compile(r"\.\.\.(?:[^\w.]{1,3}\.\.\.)+")
+_GAPS = re.compile(r"\.{3,}(?:[^\w\s]{1,3}\.{3,})*")
 
 _SQLITE = """
     a abort access add after aggregate all already altering alter ambiguous an and are argument
