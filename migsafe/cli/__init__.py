@@ -17,6 +17,7 @@ COMMANDS = {
     "check": "everything: analyse, replay on the samples, launch probes; the gate",
     "rules": "list, explain and test the rules",
     "facts": "write the evidence as a SQLite file",
+    "init": "detect the framework, write migsafe.toml and the hook",
 }
 """Name and one line of each command, so that `--help` need not import them."""
 
