@@ -25,7 +25,7 @@ from migsafe.engines import sqlite as engine
 from migsafe.model.rule import Severity
 
 HISTORY = 1000
-FLEET = 400
+FLEET = 300
 Starts = Callable[[], object]
 
 

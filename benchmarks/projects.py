@@ -59,8 +59,8 @@ _STEPS = (
 )
 
 
-def device_script(number: int, rows: int = 40) -> str:
-    """The SQL of one small device database at the version before the fleet's last migration."""
+def device_script(number: int, rows: int = 4000) -> str:
+    """The SQL of a device of about 200 KB at the version before the fleet's last migration."""
     chance = random.Random(number)
     accounts = "".join(
         f"INSERT INTO account VALUES ({i}, 'host{chance.randrange(9)}.example',"
@@ -72,7 +72,7 @@ def device_script(number: int, rows: int = 40) -> str:
         f" {chance.randrange(10**6)});\n"
         for i in range(1, rows + 1)
     )
-    return FLEET_SCHEMA + accounts + drafts + "PRAGMA user_version = 1;\n"
+    return f"BEGIN;\n{FLEET_SCHEMA}{accounts}{drafts}PRAGMA user_version = 1;\nCOMMIT;\n"
 
 
 FLEET_SCHEMA = """\
