@@ -127,8 +127,7 @@ def test_a_name_set_under_a_condition_is_uncertain(tmp_path):
         table = "b"
     op.drop_table(table)
     """
-    # How deep an interpreter can look differs: on 3.13 it sees that nothing is sent.
-    assert kinds(read(tmp_path, body)) in ([Kind.OPAQUE], [])
+    assert kinds(read(tmp_path, body)) == [Kind.OPAQUE]
 
 
 def test_a_connection_made_under_a_condition_stays_one(tmp_path):
@@ -163,7 +162,8 @@ def test_a_deeper_one_is_an_error_with_a_place(tmp_path):
 
 def test_an_endless_expression_is_opaque(tmp_path):
     body = "x = " + " + ".join(["name"] * 950)
-    assert kinds(read(tmp_path, body)) == [Kind.OPAQUE]
+    # How deep an interpreter can look differs: on 3.13 it sees that nothing is sent.
+    assert kinds(read(tmp_path, body)) in ([Kind.OPAQUE], [])
 
 
 @pytest.mark.parametrize("module", [argparse, dataclasses, inspect, textwrap, asyncio.base_events])

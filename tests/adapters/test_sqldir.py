@@ -124,3 +124,14 @@ def test_a_layout_can_be_named(tmp_path):
     root = project(tmp_path, {"migrations/1_a.up.sql": "SELECT 1"})
     assert read(root, "numbered").framework == "numbered"
     assert read(root).framework == "golang-migrate"
+
+
+@pytest.mark.parametrize(
+    ("framework", "wrapped"), [("flyway", False), ("numbered", None)]
+)  # flyway/flyway issue 2190
+def test_flyway_opens_no_transaction_around_a_switch_of_foreign_keys(tmp_path, framework, wrapped):
+    name = {"flyway": "V1__a.sql", "numbered": "1_a.sql"}[framework]
+    text = "-- a rebuild\npragma foreign_keys= OFF;\nDROP TABLE t;\n"
+    root = project(tmp_path, {f"migrations/{name}": text})
+    (migration,) = read(root, framework).migrations
+    assert migration.transactional is wrapped
