@@ -14,6 +14,7 @@ from tempfile import TemporaryDirectory
 
 import sqlglot
 
+from benchmarks.ladders import ladders
 from benchmarks.measure import Comparison, compare
 from benchmarks.minimise import minimising
 from benchmarks.projects import FLEET_CHANGE, FLEET_SCHEMA, device_script, write_history
@@ -136,7 +137,7 @@ def _write_device(path: Path, number: int) -> bytes:
 def main() -> int:
     """Print every comparison as soon as it is known."""
     with TemporaryDirectory(prefix="migsafe-bench-") as name:
-        for group in (start_up, whole_history, fleet, minimising):
+        for group in (start_up, whole_history, fleet, ladders, minimising):
             for comparison in group(Path(name)):
                 sys.stdout.write(comparison.line() + "\n\n")
                 sys.stdout.flush()

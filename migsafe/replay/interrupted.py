@@ -84,17 +84,22 @@ def check(
         before = row_counts(old, schema_of(old))
         values = not fleeting(old, pending)
     finished, points = one_launch(plan, sample.data, pending)
-    goal = Goal(contents(finished.data, values), values)
+    goal, image = Goal(contents(finished.data, values), values), _image(finished.data)
     broken: list[_Broken] = []
     tried = 0
-    for point in _thinned(points):
+    first = _thinned(points)
+    known = {_state(p) for p in first}
+    for point in first:
         tried += 1
         result, seconds = relaunched(plan, point, pending)
-        fault = _fault(result, goal, point, before)
+        same = result.raised is None and _image(result.data) == image
+        fault = None if same else _fault(result, goal, point, before)
         if fault:
             broken.append(fault)
             continue
-        for second in _thinned([p for p in seconds if p.data != point.data]):
+        # A relaunch mostly goes through states that the first launch had: those are tried already.
+        for second in _thinned([p for p in seconds if _state(p) not in known]):
+            known.add(_state(second))
             tried += 1
             end, _ = relaunched(plan, second, pending)
             twice = _fault(end, goal, second, before)
@@ -106,13 +111,22 @@ def check(
 
 def _thinned(points: list[Point]) -> list[Point]:
     """Each state once, evenly spread where there are too many."""
-    unique = list({hashlib.sha256(p.data).digest() + _rest(p): p for p in points}.values())
+    unique = list({_state(p): p for p in points}.values())
     step = -(-len(unique) // _POINTS) or 1
     return unique[::step]
 
 
-def _rest(point: Point) -> bytes:
-    return b"" if point.pending is None else len(point.pending).to_bytes(4, "big")
+def _state(point: Point) -> bytes:
+    """What tells two states apart: all bytes but the change counters of the header.
+
+    Bytes 24 to 27 and 92 to 95 count writes (fileformat2.html, section 1.3).
+    """
+    rest = b"" if point.pending is None else len(point.pending).to_bytes(4, "big")
+    return _image(point.data) + rest
+
+
+def _image(data: bytes) -> bytes:
+    return hashlib.blake2b(data[:24] + data[28:92] + data[96:], digest_size=20).digest()
 
 
 # -- launches -------------------------------------------------------------------------------------
