@@ -113,7 +113,7 @@ def _killed(path: Path, script: str, after: int) -> None:
     assert done.returncode == -signal.SIGKILL
 
 
-def _comes_back(path: Path, script: str, goal: list[tuple[object, ...]]) -> bool:
+def _comes_back(path: Path, script: str, goal: list[str]) -> bool:
     with closing(sqlite3.connect(path, isolation_level=None)) as database:
         try:
             for statement in script.split(";\n")[:-1]:
