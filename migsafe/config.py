@@ -42,14 +42,16 @@ class Launch:
     queries: str | None = None
     invariants: str | None = None
     foreign_keys: bool = False
+    command: tuple[str, ...] = ()  # a program and its arguments; {db}: the migrated database
 
 
 @dataclass(frozen=True, slots=True)
 class Engine:
-    """The engine that users run: its oldest version and what its build lacks."""
+    """The engine that users run: its oldest version, what its build lacks, its library's file."""
 
     oldest: str | None = None
     without: tuple[str, ...] = ()
+    library: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +107,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "engine": {
         "oldest": str,
         "without": list,
+        "library": str,
         "live_traffic": bool,
         "run_as": str,
         "dsn": str,
@@ -113,7 +116,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
     "rules": {"paths": list},
 }
 _LATER: Mapping[str, tuple[str, ...]] = {
-    "launch": ("old_queries", "command"),
+    "launch": ("old_queries",),
     "engine": ("live_traffic", "run_as", "dsn"),
     "downgrade": ("check", "after_upgrade"),
 }
@@ -187,8 +190,6 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
         _check("migrations", section, path)
     for name in ("samples", "launch", "engine", "downgrade", "rules"):
         _check(name, table.get(name, {}), path)
-    engine = table.get("engine", {})
-    launch = {k: v for k, v in table.get("launch", {}).items() if k not in _LATER["launch"]}
     return Config(
         root=path.parent,
         file=path,
@@ -196,8 +197,8 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
         fail_on=Severity.parse(table.get("fail_on", "error")),
         migrations=tuple(Migrations(**section) for section in sections) or (Migrations(),),
         samples=Samples(**table.get("samples", {})),
-        launch=Launch(**launch),
-        engine=Engine(oldest=engine.get("oldest"), without=tuple(engine.get("without", ()))),
+        launch=Launch(**_now(table, "launch")),
+        engine=Engine(**_now(table, "engine")),
         rules=Rules(paths=tuple(table.get("rules", {}).get("paths", ()))),
         later=tuple(
             f"[{section}] {key}"
@@ -206,6 +207,15 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
             if table.get(section, {}).get(key)
         ),
     )
+
+
+def _now(table: Mapping[str, Any], section: str) -> dict[str, Any]:
+    """What this version acts on in a section; lists become tuples, as settings are frozen."""
+    return {
+        key: tuple(value) if isinstance(value, list) else value
+        for key, value in table.get(section, {}).items()
+        if key not in _LATER[section]
+    }
 
 
 def _check(section: str, table: object, path: Path) -> None:

@@ -43,9 +43,11 @@ schema = "a.sql"
 queries = "b.sql"
 invariants = "c.sql"
 foreign_keys = true
+command = ["./smoke", "{db}"]
 [engine]
 oldest = "3.31"
 without = ["json", "fts5"]
+library = "lib.so"
 [rules]
 paths = ["mine", "ours"]
 """
@@ -56,8 +58,8 @@ paths = ["mine", "ours"]
         fail_on=Severity.NOTE,
         migrations=(Migrations("flyway", "db", False, True, "continue"),),
         samples=Samples("old"),
-        launch=Launch("a.sql", "b.sql", "c.sql", True),
-        engine=Engine("3.31", ("json", "fts5")),
+        launch=Launch("a.sql", "b.sql", "c.sql", True, ("./smoke", "{db}")),
+        engine=Engine("3.31", ("json", "fts5"), "lib.so"),
         rules=Rules(("mine", "ours")),
     )
 
@@ -70,9 +72,9 @@ def test_several_sets_of_migrations(tmp_path):
 
 def test_keys_that_wait_for_a_later_version_are_kept_by_name(tmp_path):
     made = load(
-        tmp_path, '[launch]\ncommand = ["x"]\nqueries = "q.sql"\n[downgrade]\ncheck = true\n'
+        tmp_path, '[launch]\nold_queries = "x"\nqueries = "q.sql"\n[downgrade]\ncheck = true\n'
     )
-    assert made.later == ("[launch] command", "[downgrade] check")
+    assert made.later == ("[launch] old_queries", "[downgrade] check")
     assert made.launch.queries == "q.sql"
     assert load(tmp_path, "[downgrade]\ncheck = false\n").later == ()
 

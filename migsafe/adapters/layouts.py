@@ -45,6 +45,7 @@ class Layout:
     version_tables: tuple[str, ...] = ()
     version_query: str = ""
     settings_suffix: str = ""  # a file beside the migration that holds settings for it
+    outside: re.Pattern[str] | None = None  # a statement that this tool runs in no transaction
 
     def key(self, version: str) -> Key:
         """What a version is ordered and compared by: its numbers, without trailing zeros."""
@@ -179,6 +180,8 @@ FLYWAY = Layout(
         " ORDER BY installed_rank DESC LIMIT 1"
     ),
     settings_suffix=".conf",
+    # A file with this pragma is run without a transaction (flyway/flyway issue 2190).
+    outside=re.compile(r"PRAGMA\s+foreign_keys\b", re.I),
 )
 
 LAYOUTS = {x.name: x for x in (FLYWAY, GOOSE, DBMATE, GOLANG_MIGRATE, NUMBERED)}

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from migsafe.adapters.files import Folder, digest
-from migsafe.adapters.layouts import FLYWAY, LAYOUTS, NUMBERED, Key, Layout, recognise
+from migsafe.adapters.layouts import FLYWAY, LAYOUTS, NUMBERED, Key, Layout, Sections, recognise
 from migsafe.adapters.options import Options
 from migsafe.errors import BrokenHistory, NothingToCheck, UnreadableMigration
 from migsafe.model.migration import Dialect, History, Migration, Span, Statement, ordered
@@ -211,18 +211,29 @@ def _migration(
             hint=f"{layout.name} runs only what follows that line",
         )
     last = max((b for _, b in sections.up), default=len(text))
+    statements = _statements(text, dialect, path, sections.up, sections.whole)
     said = tuple(c for c in comments(text, dialect, 0, last) if c[1].startswith("migsafe:"))
     return Migration(
         revision=file.version,
         path=path,
         parents=parents,
         title=" ".join(re.split(r"[-_\s]+", file.title.strip())),
-        statements=_statements(text, dialect, path, sections.up, sections.whole),
+        statements=statements,
         downgrade=_downgrade(file, text, dialect, layout),
-        transactional=_by_settings(file, sections.transactional),
+        transactional=_by_settings(file, _by_statements(layout, statements, sections)),
         comments=said,
         digest=digest(text),
     )
+
+
+def _by_statements(
+    layout: Layout, statements: tuple[Statement, ...], sections: Sections
+) -> bool | None:
+    """What the file says, or False for statements that keep the tool from opening a transaction."""
+    outside = layout.outside
+    if outside and any(outside.match(s.sql) for s in statements):
+        return False
+    return sections.transactional
 
 
 def _by_settings(file: _File, said: bool | None) -> bool | None:

@@ -14,7 +14,7 @@ import click
 
 from migsafe import adapters
 from migsafe.analyse import analyse, read, wrapped
-from migsafe.cli import keep_failing, options, output
+from migsafe.cli import keep_failing, old_engines, options, output
 from migsafe.cli.launch_files import launch_plan
 from migsafe.cli.lint import conclude, unknown_rules
 from migsafe.cli.project import Project, Request, open_all, passed_over, relative
@@ -183,9 +183,12 @@ def check(
     plan = replace(plan, seconds=effort.seconds, made=effort.made)
     begun = time.perf_counter()
     outcomes = fleet.run(plan, material.samples, effort.jobs, _progress())
+    older = old_engines.on_library(project, plan, material.samples, outcomes)
+    outcomes = (*outcomes, *older.outcomes)
     took = time.perf_counter() - begun
     evidence = _with_outcomes(evidence, material, outcomes)
     report = _report(project, ruleset, evidence, (material, plan, took), fail_on)
+    report = replace(report, not_run=(*report.not_run, *older.not_run))
     if effort.keep is not None:
         report = keep_failing.write(effort.keep, report, plan, material.samples)
     how = (effort.mutants, effort.jobs)
@@ -269,9 +272,11 @@ def _plan(project: Project, probes: tuple[Probe, ...], found: tuple[Sample, ...]
         on_error=m.on_error,
         runner=runner,
         launch=launch_plan(project),
+        engine=old_engines.engine_of(project),
         probes=probes,
         deep=_deep(found),
         sets_version=any(_sets_version(x.statements) for x in history.migrations),
+        now=f"{project.today} 12:00:00",
     )
 
 
@@ -374,12 +379,13 @@ def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotR
         yield NotRun("invariants", "none configured: [launch] invariants")
     if plan.runner is not None:
         yield NotRun("growth and full storage", "only for SQL histories")
+    yield from old_engines.not_played(project, material.samples)
     for key in project.config.later:
         yield NotRun(key, "this version cannot do it yet")
 
 
 def _summary(material: _Material, evidence: Evidence, seconds: float) -> ReplaySummary:
-    apart = {Scenario.STEP_BY_STEP, Scenario.MADE}
+    apart = {Scenario.STEP_BY_STEP, Scenario.MADE, Scenario.OTHER_START}
     replayed = [o for o in evidence.outcomes if o.scenario not in apart]
     failed = sum(o.verdict not in {Verdict.OK, Verdict.TOOL_ERROR} for o in replayed)
     groups: tuple[Failure, ...] = evidence.failures

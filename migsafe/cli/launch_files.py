@@ -6,13 +6,15 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from migsafe.cli.launch_command import launch_command
 from migsafe.cli.project import Project
 from migsafe.engines import sqlite as engine
 from migsafe.errors import ConfigError
 from migsafe.model.migration import Dialect, Kind, Statement
 from migsafe.model.outcome import Place
 from migsafe.model.schema import Schema
-from migsafe.replay.plan import LaunchPlan, Query
+from migsafe.replay import first_inserts
+from migsafe.replay.plan import Insert, LaunchPlan, Query
 from migsafe.schema.inspect import inspect
 from migsafe.sql.parse import operations
 from migsafe.sql.split import split
@@ -30,7 +32,7 @@ def launch_plan(project: Project) -> LaunchPlan:
     """
     launch = project.config.launch
     schema = _statements(project, launch.schema, "schema")
-    fresh = _fresh(schema, launch.schema or "")
+    fresh, inserts = _fresh(schema, project)
     queries = _statements(project, launch.queries, "queries")
     invariants = _statements(project, launch.invariants, "invariants")
     _require_selects(invariants, project)
@@ -41,6 +43,8 @@ def launch_plan(project: Project) -> LaunchPlan:
         tuple(_query(s) for s in queries),
         tuple(_query(s) for s in invariants),
         launch.foreign_keys,
+        launch_command(project.config),
+        inserts,
     )
 
 
@@ -67,12 +71,17 @@ def _place(statement: Statement) -> str:
     return f"{statement.span.path}:{statement.span.line}"
 
 
-def _fresh(schema: tuple[Statement, ...], name: str) -> Schema | None:
-    if not name:
-        return None
+def _fresh(
+    schema: tuple[Statement, ...], project: Project
+) -> tuple[Schema | None, tuple[Insert, ...]]:
+    """The fresh install's schema, and an insert into each of its tables that works there."""
+    if not project.config.launch.schema:
+        return None, ()
     with closing(engine.clone(engine.empty())) as database:
         _execute(database, schema)
-        return inspect(database)
+        fresh = inspect(database)
+        enforced = project.config.launch.foreign_keys
+        return fresh, tuple(first_inserts.found(database, fresh, enforced=enforced))
 
 
 def _execute(database: sqlite3.Connection, schema: tuple[Statement, ...]) -> None:

@@ -24,6 +24,7 @@ from migsafe.sql.split import split
 
 KINDS = ("fail", "pass")
 _MARK = re.compile(r"(?:--|#)\s*expect:\s*(?P<rules>[a-z0-9, -]+)")
+_MARKED = {".sql", ".py", ".toml"}
 _LAUNCH = {"new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants"}
 _DDL = {Kind.CREATE_TABLE, Kind.CREATE_INDEX, Kind.CREATE_TRIGGER, Kind.CREATE_VIEW}
 _SECONDS = 3.0  # a fixture is small: what takes longer never ends
@@ -102,7 +103,7 @@ def _spot(finding: Finding) -> Spot:
 
 
 def _marks(case: Path, rule_id: str) -> Iterator[Spot]:
-    for path in sorted(p for p in case.rglob("*") if p.suffix in {".sql", ".py"}):
+    for path in sorted(p for p in case.rglob("*") if p.suffix in _MARKED):
         name = path.relative_to(case).as_posix().removeprefix("migrations/")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             mark = _MARK.search(line)

@@ -265,7 +265,7 @@ CREATE TABLE sample (
 CREATE TABLE outcome (
   id INTEGER PRIMARY KEY,
   sample INTEGER NOT NULL,   -- sample.id
-  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted, growth, storage-full, made
+  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted, growth, storage-full, other-start, old-engine, made
   verdict TEXT NOT NULL      -- ok, raised, too-slow, bricked-on-relaunch, launch-failed, data-lost, drifted, grows-too-fast, tool-error
 );
 
@@ -280,14 +280,14 @@ CREATE TABLE observation (
 -- The same observation on one or more samples, grouped by fingerprint.
 CREATE TABLE failure (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, became-null, renumbered, undecodable, launch-query, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak
+  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, links-lost, became-null, values-cut, values-changed, type-changed-values, sequence-reset, renumbered, undecodable, misfit, launch-query, launch-command, launch-insert, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak
   statement INTEGER,         -- the guilty statement.id, where one can be named
-  path TEXT NOT NULL,        -- the guilty file: a migration or a launch file
+  path TEXT NOT NULL,        -- the guilty file: a migration, a launch file, or the configuration that names the launch command
   line INTEGER NOT NULL,
   col_no INTEGER NOT NULL,   -- column of the text
   tbl TEXT NOT NULL COLLATE NOCASE,
   col TEXT NOT NULL COLLATE NOCASE,
-  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about
+  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list
   error TEXT NOT NULL,       -- the engine's message, without values
   detail TEXT NOT NULL,      -- readable text, without values
   deliberate INTEGER NOT NULL, -- did a statement ask for it in so many words?

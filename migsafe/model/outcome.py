@@ -20,7 +20,9 @@ class Scenario(StrEnum):
     INTERRUPTED = "interrupted"
     GROWTH = "growth"
     STORAGE = "storage-full"
+    OTHER_START = "other-start"
     MADE = "made"
+    OLD_ENGINE = "old-engine"
 
 
 class Verdict(StrEnum):

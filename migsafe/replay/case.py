@@ -24,8 +24,22 @@ from migsafe.model.outcome import (
 from migsafe.model.rule import When
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
-from migsafe.replay import checks, growth, interrupted, launch, made, storage
+from migsafe.replay import (
+    checks,
+    command,
+    first_inserts,
+    frozen,
+    growth,
+    interrupted,
+    launch,
+    made,
+    misfit,
+    old_engine,
+    other_start,
+    storage,
+)
 from migsafe.replay.interrupted import still_pending, user_version
+from migsafe.replay.lineage import Lineage
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
 from migsafe.replay.run import (
@@ -47,8 +61,11 @@ _VERDICTS = (
     (Verdict.RAISED, {"raised"}),
     (Verdict.TOO_SLOW, {"too-slow"}),
     (Verdict.BRICKED, {"interrupted", "storage-full", "locked"}),
-    (Verdict.LAUNCH_FAILED, {"launch-query", "second-launch", "integrity"}),
-    (Verdict.DATA_LOST, {"rows-lost", "became-null", "renumbered", "undecodable", "invariant"}),
+    (
+        Verdict.LAUNCH_FAILED,
+        {"launch-query", "launch-command", "launch-insert", "second-launch", "integrity"},
+    ),
+    (Verdict.DATA_LOST, {*checks.LOSSES, "undecodable", "misfit", "invariant"}),
     (Verdict.DRIFTED, {"drifted", "foreign-keys"}),
     (Verdict.GROWS, {"growth", "growth-of-copies"}),
 )
@@ -109,9 +126,12 @@ def _counts(
 def replay(plan: Plan, sample: Sample) -> tuple[Outcome, ...]:
     """All outcomes of one sample."""
     started = time.perf_counter()
+    frozen.begin()
     pending = plan.history.pending(sample.revision)
     try:
         outcomes = tuple(_scenarios(plan, sample, pending))
+    except command.CannotStart:
+        raise
     except MigsafeError as error:
         outcomes = (_outcome(sample, Scenario.STRAIGHT, (), notes=(_sentence(error),)),)
         outcomes = (replace(outcomes[0], verdict=Verdict.TOOL_ERROR),)
@@ -130,11 +150,12 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
         with closing(engine.clone(sample.data)) as old:
             prober.ask_all(old, When.BEFORE)
     hook = prober.before_statement if plan.probes else nothing
-    with migrated(plan, sample.data, pending, before=hook) as (database, attempt):
+    with migrated(plan, sample.data, pending, before=hook) as landed:
+        database, attempt = landed
         seen = [_ignored(r) for r in attempt.ignored]
         migrated_data = b""
         if attempt.raised is None:
-            seen += _after(plan, sample, pending, database, prober)
+            seen += _after(plan, sample, pending, landed, prober)
             migrated_data = database.serialize()
     if attempt.raised is not None:
         slow = attempt.raised.slow
@@ -144,12 +165,18 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
         yield _outcome(sample, Scenario.STEP_BY_STEP, _of_attempt(step_by_step))
         return
     again = _second_launch(plan, sample, migrated_data)
+    if sample.path in plan.deep:
+        seen += command.check(migrated_data, plan.launch.command, plan.seconds)
     placed = locate(plan, sample, pending, seen)
     yield _finished(sample, Scenario.STRAIGHT, placed, attempt, prober)
     yield _outcome(sample, Scenario.SECOND_LAUNCH, again)
     if sample.path in plan.deep:
         killed, tried = interrupted.check(plan, sample, pending)
         yield replace(_outcome(sample, Scenario.INTERRUPTED, tuple(killed)), tried=tried)
+        if plan.engine is not None:
+            older = tuple(old_engine.check(plan, sample, pending, placed))
+            yield _outcome(sample, Scenario.OLD_ENGINE, older)
+        yield _from_other_start(plan, sample, pending, placed)
         if plan.made:
             yield _on_made_rows(plan, sample, pending, placed)
         yield from _on_other_devices(plan, sample, pending)
@@ -170,6 +197,23 @@ def _on_made_rows(
         tried=found.tried,
         complete=found.complete,
     )
+
+
+def _from_other_start(
+    plan: Plan,
+    sample: Sample,
+    pending: tuple[Migration, ...],
+    known: tuple[Observation, ...],
+) -> Outcome:
+    def look(start: Sample, pending: tuple[Migration, ...]) -> list[Observation]:
+        with migrated(plan, start.data, pending) as landed:
+            if landed[1].raised is not None:
+                return [_raised(landed[1].raised)]
+            return _after(plan, start, pending, landed, _Prober(()))
+
+    found = other_start.check(plan, sample, pending, known, look)
+    outcome = _outcome(sample, Scenario.OTHER_START, found.observations)
+    return replace(outcome, tried=found.tried)
 
 
 def most(results: list[ProbeResult]) -> tuple[ProbeResult, ...]:
@@ -195,16 +239,19 @@ def _after(
     plan: Plan,
     sample: Sample,
     pending: tuple[Migration, ...],
-    database: sqlite3.Connection,
+    landed: tuple[sqlite3.Connection, Attempt],
     prober: _Prober,
 ) -> list[Observation]:
+    database, attempt = landed
+    lineage = Lineage(pending, None if plan.runner is None else attempt.ran)
     with engine.attached_old(database, sample.data), ExitStack() as opened:
         before = schema_of(
             database, "old", lambda: opened.enter_context(closing(engine.clone(sample.data)))
         )
         after = schema_of(database)
         origin = renamed(pending, before)
-        rows = list(checks.rows(database, before, after, origin))
+        rows = list(checks.rows(database, before, after, origin, lineage))
+        rows += misfit.check(database, (before, after), plan.launch.fresh, origin)
     seen = [
         *checks.integrity(sample.data, database, origin),
         *checks.foreign_keys(sample.data, database, origin),
@@ -214,6 +261,8 @@ def _after(
     ]
     prober.ask_all(database, When.AFTER)
     with closing(engine.clone(database.serialize())) as launched:
+        frozen.freeze(launched, plan.now, *(q.sql for q in plan.launch.invariants))
+        seen += first_inserts.check(launched, sample.data, plan.launch, after)
         seen += launch.check(launched, sample.data, plan.launch)
     return seen
 

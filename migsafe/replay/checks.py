@@ -11,7 +11,15 @@ from contextlib import closing
 from migsafe.engines import sqlite as engine
 from migsafe.model.outcome import Observation
 from migsafe.model.schema import Change, Schema, Table, fold_name
+from migsafe.replay.lineage import Lineage
+from migsafe.replay.links import Links
+from migsafe.replay.values import Counts, Pair, changed_columns, judged, pair
 from migsafe.schema.diff import diff
+
+LOSSES = {
+    "rows-lost", "links-lost", "became-null", "renumbered", "values-cut", "values-changed",
+}  # fmt: skip
+"""The kinds of observation on what users entered and do not have any more."""
 
 
 def quoted(name: str) -> str:
@@ -100,29 +108,84 @@ def _integrity(database: sqlite3.Connection) -> Counter[str]:
 
 
 def rows(
-    database: sqlite3.Connection, before: Schema, after: Schema, origin: Mapping[str, str]
+    database: sqlite3.Connection,
+    before: Schema,
+    after: Schema,
+    origin: Mapping[str, str],
+    lineage: Lineage,
 ) -> Iterator[Observation]:
-    """Rows lost, values that became NULL, ids renumbered; needs the old data attached as `old`."""
+    """Rows and links lost, values that became NULL, were cut or changed unasked, ids renumbered.
+
+    Needs the old data attached as `old`.
+    """
     now = {old: new for new, old in origin.items()}
+    links = Links(database, (before, after), now, lineage)
     for key, table in sorted(before.tables.items()):
         new = after.tables.get(now.get(key, key))
         if new is None or table.virtual or new.virtual or table.temporary:
             continue
-        yield from _table_rows(database, table, new)
+        total = _count(database, table.name, "old")
+        if not total:
+            continue
+        changed = list(_table_rows(database, table, new, total))
+        yield from changed
+        if not any(o.kind == "renumbered" for o in changed):
+            yield from _values(database, pair(table, new, lineage), before, links)
+            yield from _sequence(database, table, new, lineage)
 
 
-def _table_rows(database: sqlite3.Connection, old: Table, new: Table) -> Iterator[Observation]:
-    total = _count(database, old.name, "old")
-    if not total:
-        return
+def _table_rows(
+    database: sqlite3.Connection, old: Table, new: Table, total: int
+) -> Iterator[Observation]:
     lost = total - _count(database, new.name)
     if lost > 0:
         yield Observation("rows-lost", table=new.name, affected=lost, total=total)
     renumbered = _missing_ids(database, old, new) - max(lost, 0)
     if renumbered > 0:
         yield Observation("renumbered", table=new.name, affected=renumbered, total=total)
-    elif old.primary_key:
-        yield from _became_null(database, old, new)
+
+
+def _values(
+    database: sqlite3.Connection, both: Pair | None, before: Schema, links: Links
+) -> Iterator[Observation]:
+    if both is None or not both.columns:
+        return
+    found = {c.new: c for c in changed_columns(database, both)}
+    told = {name: links.lineage.told(both.new, c.old, name) for name, c in found.items()}
+    lost = {name: (gone, seen) for name, gone, seen in links.lost(both, told)}
+    yield from (seen for _, seen in lost.values())
+    for name, counts in found.items():
+        in_links = lost[name][0] if name in lost else 0
+        yield from _became_null(both.new, counts, in_links)
+        if name not in lost:
+            yield from judged(both, counts, links.lineage, before)
+
+
+def _became_null(new: Table, counts: Counts, in_links: int) -> Iterator[Observation]:
+    """NULLs that are not told as lost links already."""
+    column = new.column(counts.new)
+    gone = counts.gone - in_links
+    if gone > 0 and column is not None and not column.not_null:
+        yield Observation(
+            "became-null", table=new.name, column=counts.new, affected=gone, total=counts.filled
+        )
+
+
+def _sequence(
+    database: sqlite3.Connection, old: Table, new: Table, lineage: Lineage
+) -> Iterator[Observation]:
+    """AUTOINCREMENT promises ids that were never used before (autoinc.html, section 3)."""
+    if not (old.autoincrement and new.autoincrement) or lineage.touches_sequences():
+        return
+    query = (
+        "SELECT coalesce((SELECT max(seq) FROM {0}.sqlite_sequence WHERE name = ?), 0),"
+        " coalesce((SELECT max(rowid) FROM {0}.{1}), 0)"
+    )
+    was = database.execute(query.format("old", quoted(old.name)), (old.name,)).fetchone()
+    now = database.execute(query.format("main", quoted(new.name)), (new.name,)).fetchone()
+    again = max(was) - max(now)
+    if again > 0:
+        yield Observation("sequence-reset", table=new.name, affected=again, total=max(was))
 
 
 def _count(database: sqlite3.Connection, table: str, schema: str = "main") -> int:
@@ -166,32 +229,6 @@ def _missing_ids(database: sqlite3.Connection, old: Table, new: Table) -> int:
     )
     moved = int(database.execute(found).fetchone()[0])
     return missing if moved else 0
-
-
-def _became_null(database: sqlite3.Connection, old: Table, new: Table) -> Iterator[Observation]:
-    keys = {fold_name(k) for k in old.primary_key}
-    if {fold_name(k) for k in new.primary_key} != keys:
-        return
-    names = [
-        c.name
-        for c in old.columns
-        if (now := new.column(c.name)) and fold_name(c.name) not in keys and not now.not_null
-    ]
-    if not names:
-        return
-    sums = ", ".join(
-        f"total(o.{quoted(n)} IS NOT NULL AND n.{quoted(n)} IS NULL), count(o.{quoted(n)})"
-        for n in names
-    )
-    join = " AND ".join(f"n.{quoted(k)} = o.{quoted(k)}" for k in old.primary_key)
-    query = f"SELECT {sums} FROM old.{quoted(old.name)} o JOIN main.{quoted(new.name)} n ON {join}"
-    row = database.execute(query).fetchone()
-    for at, name in enumerate(names):
-        gone, filled = int(row[2 * at]), int(row[2 * at + 1])
-        if gone:
-            yield Observation(
-                "became-null", table=new.name, column=name, affected=gone, total=filled
-            )
 
 
 def undecodable(old: bytes, database: sqlite3.Connection, schema: Schema) -> Iterator[Observation]:

@@ -18,7 +18,9 @@ from migsafe.model.sample import Sample
 from migsafe.replay.case import replay
 from migsafe.replay.plan import Plan
 
-LAUNCH = {"raised", "too-slow", "launch-query", "second-launch", "integrity"}
+LAUNCH = {
+    "raised", "too-slow", "launch-query", "launch-command", "second-launch", "integrity",
+}  # fmt: skip
 """The kinds of observation after which the app does not start."""
 
 _CHUNK_BYTES = 4_000_000

@@ -35,7 +35,6 @@ IOS_SECONDS = 20.0
 _SLOW, _FAST = 20e6, 100e6  # steps a second: see above
 _TICK = 1000  # steps between two calls of the progress handler
 _LIMIT = 60_000_000  # steps for one run of the migrations, about half a second here
-_PATIENCE = 10.0  # seconds after which a run is given up, whatever it counted
 _LARGE = 1000  # rows in one table, from which on the sample's own rows are enough
 _SIZES = (400, 1600)  # rows in the largest table of a multiplied sample
 _BIG_USER = 20_000  # rows that a multiplied sample is projected to
@@ -160,13 +159,13 @@ class _Meter:
     """Counts the steps of each statement of one run, and stops the run at the limit."""
 
     explains: bool
+    until: float
     costs: dict[Place, _Cost] = field(default_factory=dict)
     gave_up: bool = False
     ticks: int = 0
     spent: int = 0
     current: Sent | None = None
     scan: _Scan | None = None
-    until: float = field(default_factory=lambda: time.monotonic() + _PATIENCE)
 
     def before(self, database: sqlite3.Connection, sent: Sent) -> None:
         self.scan = _nested_scan(database, sent) if self.explains else None
@@ -195,7 +194,9 @@ class _Meter:
 
 
 def _measured(plan: Plan, data: bytes, pending: tuple[Migration, ...], *, explains: bool) -> _Meter:
-    meter = _Meter(explains)
+    # The steps bound the run, so that it ends at the same one each time; past the user's own limit
+    # for one migration nothing is said at all.
+    meter = _Meter(explains, time.monotonic() + plan.seconds)
     with closing(engine.clone(data)) as database:
         run_sql(plan, database, pending, meter.before, meter.after)
     return meter

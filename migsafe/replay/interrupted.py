@@ -106,7 +106,13 @@ def check(
             if twice:
                 broken.append(_Broken(point, twice.error, twice.lost, second.sent))
                 break
-    return list(_observations(broken, tried, pending[0].path)), tried
+    return list(_observations(_news(broken), tried, pending[0].path)), tried
+
+
+def _news(broken: list[_Broken]) -> list[_Broken]:
+    """Without the second kills that hit where one kill alone does the same."""
+    alone = {(b.point.sent.place.path, b.error) for b in broken if b.again is None}
+    return [b for b in broken if not b.again or (b.again.place.path, b.error) not in alone]
 
 
 def _thinned(points: list[Point]) -> list[Point]:

@@ -12,6 +12,7 @@ from migsafe.model.migration import Assignment, Kind, Migration, Operation
 from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
 from migsafe.model.schema import fold_name
+from migsafe.replay import first_inserts, links, misfit
 from migsafe.replay.checks import quoted
 from migsafe.replay.plan import Plan, Query
 from migsafe.replay.run import Sent, migrated, place_of
@@ -81,8 +82,14 @@ def _watch(plan: Plan, seen: Observation) -> Watch | None:
     if seen.kind == "became-null":
         filled = seen.total - seen.affected
         return _asks(f"SELECT count({quoted(seen.column)}) <= {filled} FROM main.{table}")
+    if seen.kind == "links-lost":
+        return links.watch(seen)
     if seen.kind == "foreign-keys" and seen.table:
         return _asks(f"SELECT count(*) > 0 FROM pragma_foreign_key_check({_text(seen.table)})")
+    if seen.kind == "misfit" and (bad := misfit.condition(seen)):
+        return _asks(f"SELECT total({bad}) >= {seen.affected} FROM main.{table}")
+    if seen.kind == "launch-insert":
+        return _refuses(plan, seen)
     if seen.kind == "invariant" and not seen.error:
         return _violated(plan, seen)
     return None
@@ -95,6 +102,17 @@ def _asks(query: str) -> Watch:
         except sqlite3.Error:
             return None
         return bool(row[0])
+
+    return watch
+
+
+def _refuses(plan: Plan, seen: Observation) -> Watch | None:
+    insert = next((i for i in plan.launch.inserts if i.table == seen.table), None)
+    if insert is None:
+        return None
+
+    def watch(database: sqlite3.Connection) -> bool | None:
+        return first_inserts.refused(database, insert, triggers=True) == seen.error
 
     return watch
 
@@ -155,6 +173,8 @@ def _deliberate(seen: Observation, operations: tuple[Operation, ...]) -> bool:
         return any(_loses_on_purpose(o, table) for o in operations)
     if seen.kind == "became-null":
         return any(_nulls_on_purpose(o, seen.column) for o in operations)
+    if seen.kind == "links-lost":
+        return any(_unlinks_on_purpose(o, seen) for o in operations)
     return False
 
 
@@ -175,6 +195,12 @@ def _nulls_on_purpose(operation: Operation, column: str) -> bool:
         if fold_name(assignment.column) == fold_name(column):
             return _says_null(assignment)
     return False
+
+
+def _unlinks_on_purpose(operation: Operation, seen: Observation) -> bool:
+    """NULL was written for the column; or rows were deleted that nothing declares as parents."""
+    gone = operation.kind is Kind.DELETE and fold_name(operation.table) == fold_name(seen.name)
+    return (gone and seen.detail == links.DANGLING) or _nulls_on_purpose(operation, seen.column)
 
 
 def _says_null(assignment: Assignment) -> bool:

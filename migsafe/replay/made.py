@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -14,9 +13,10 @@ from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
 from migsafe.replay import checks, launch
+from migsafe.replay.lineage import Lineage
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
-from migsafe.replay.run import Hook, migrated, nothing
+from migsafe.replay.run import Attempt, Hook, migrated, nothing
 from migsafe.replay.schemas import renamed, schema_of
 from migsafe.replay.variations import Variation, literals_of, variations
 from migsafe.sql.parse import mentioned
@@ -29,9 +29,9 @@ _PROGRAM = 16
 
 _BYTES = 200_000
 _LEAST = 20
-_SECONDS = 60.0  # a last resort: the number of variations is what bounds the time
 _TELLING = {
-    "raised", "integrity", "foreign-keys", "rows-lost", "became-null", "launch-query", "invariant",
+    "raised", "integrity", "foreign-keys", "rows-lost", "links-lost", "became-null", "values-cut",
+    "launch-query", "invariant",
 }  # fmt: skip
 
 Fingerprint = tuple[str, str, int, str, str, str, str]
@@ -60,9 +60,9 @@ def explore(
     found = Found()
     seen: set[Fingerprint] = {o.fingerprint for o in known}
     limit = _limit(plan, sample)
-    deadline = time.monotonic() + _SECONDS
+    slow = False
     for variation in _variations(plan, sample, pending):
-        if found.tried >= limit or time.monotonic() > deadline:
+        if found.tried >= limit or slow:
             found.complete = False
             break
         data = _varied(sample.data, variation, enforce=plan.launch.foreign_keys)
@@ -70,7 +70,9 @@ def explore(
             continue
         found.tried += 1
         made = replace(sample, data=data)
-        fresh = [o for o in _observed(plan, made, pending, variation, before) if _new(o, seen)]
+        shown = _observed(plan, made, pending, variation, before)
+        slow = any(o.kind == "too-slow" for o in shown)  # what follows would be as slow
+        fresh = [o for o in shown if _new(o, seen)]
         if fresh:
             placed = locate(plan, made, pending, fresh)
             seen.update(o.fingerprint for o in (*fresh, *placed))
@@ -199,26 +201,29 @@ def _observed(
     variation: Variation,
     hook: Hook,
 ) -> list[Observation]:
-    with migrated(plan, made.data, pending, before=hook) as (database, attempt):
+    with migrated(plan, made.data, pending, before=hook) as landed:
+        attempt = landed[1]
         if attempt.raised is not None:
             kind = "too-slow" if attempt.raised.slow else "raised"
             return [Observation(kind, attempt.raised.place, error=attempt.raised.message)]
-        return list(_looked(plan, made, pending, database, variation))
+        return list(_looked(plan, made, pending, landed, variation))
 
 
 def _looked(
     plan: Plan,
     made: Sample,
     pending: tuple[Migration, ...],
-    database: sqlite3.Connection,
+    landed: tuple[sqlite3.Connection, Attempt],
     variation: Variation,
 ) -> Iterator[Observation]:
+    database, attempt = landed
     with closing(engine.clone(made.data)) as old:
         before = schema_of(old)
         broken = set() if variation.shrinks else _broken_before(plan, old)
     origin = renamed(pending, before)
     with engine.attached_old(database, made.data):
-        yield from checks.rows(database, before, schema_of(database), origin)
+        lineage = Lineage(pending, None if plan.runner is None else attempt.ran)
+        yield from checks.rows(database, before, schema_of(database), origin, lineage)
     yield from checks.integrity(made.data, database, origin)
     yield from checks.foreign_keys(made.data, database, origin)
     for seen in launch.check(database, made.data, plan.launch):

@@ -34,7 +34,7 @@ from migsafe.schema.inspect import inspect
 _FEW = 20
 """Rows of a table up to which each value is tried by itself."""
 
-_BY_LINKS = {"rows-lost", "became-null"}
+_BY_LINKS = {"rows-lost", "links-lost", "became-null"}
 """Losses for which a link set to NULL would be another cause than the users' databases hold."""
 
 _HALVINGS = 64

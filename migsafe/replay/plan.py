@@ -39,6 +39,40 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Command:
+    """The project's own smoke test: `{db}` in `argv` becomes the path of a migrated copy.
+
+    It runs in the folder `root`; `place` is the line of the configuration that names it.
+    """
+
+    argv: tuple[str, ...]
+    root: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Insert:
+    """The plainest insert into a table, which a fresh install takes."""
+
+    table: str
+    sql: str
+
+
+@dataclass(frozen=True, slots=True)
+class OldEngine:
+    """The oldest SQLite that users run ("": today's), and the extensions its build is `without`.
+
+    `lacks` gives a function's name (folded) and why it is missing there; `parameters` is how many
+    a statement may have.
+    """
+
+    oldest: str
+    without: frozenset[str]
+    lacks: Mapping[str, str]
+    parameters: int
+
+
+@dataclass(frozen=True, slots=True)
 class LaunchPlan:
     """What the new version does when it starts. `fresh` is the schema of a fresh install."""
 
@@ -47,6 +81,8 @@ class LaunchPlan:
     queries: tuple[Query, ...] = ()
     invariants: tuple[Query, ...] = ()
     foreign_keys: bool = False
+    command: Command | None = None
+    inserts: tuple[Insert, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +92,7 @@ class Plan:
     `wrapped` says per revision whether the runner opens a transaction around it; `seconds` bounds
     one case; `deep` names the samples that the costly scenarios are for; `sets_version` tells that
     the migrations themselves raise PRAGMA user_version; `made`: are made-up rows tried as well?
+    `engine` None: users run what runs here; `now` is what their clocks say, in UTC ("": the time).
     """
 
     history: History
@@ -69,3 +106,5 @@ class Plan:
     sets_version: bool = False
     deep: frozenset[str] = frozenset()
     made: bool = True
+    engine: OldEngine | None = None
+    now: str = ""

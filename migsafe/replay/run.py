@@ -17,6 +17,7 @@ from migsafe.engines import sqlite as engine
 from migsafe.errors import MigsafeError
 from migsafe.model.migration import Kind, Migration, Operation, Statement
 from migsafe.model.outcome import LATE, Place, Ran
+from migsafe.replay import frozen
 from migsafe.replay.plan import Plan, ProgramRunner
 from migsafe.replay.vetted import vetted
 from migsafe.sql.parse import operations
@@ -119,6 +120,7 @@ def run_sql(
 ) -> Attempt:
     """Run SQL migrations as the app's runner does: one transaction each, where it wraps them."""
     _enforce(database, plan.foreign_keys)
+    frozen.freeze(database, plan.now, *(s.sql for m in pending for s in m.statements))
     ignored: list[Raised] = []
     for migration in pending:
         raised: Raised | None = None
@@ -216,8 +218,12 @@ def run_program(
     """Run the pending program migrations on the database file, through the project's runner."""
     assert plan.runner is not None
     trace: list[Ran] = []
+    known: list[object] = []
 
     def note_before(sent: Any) -> None:
+        if not any(sent.connection is c for c in known):
+            known.append(sent.connection)
+            frozen.freeze(sent.connection, plan.now, "'now'")
         place = Place(sent.path, sent.line)
         trace.append(Ran(sent.sql, place))
         before(sent.connection, Sent(sent.sql, place))

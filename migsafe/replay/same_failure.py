@@ -23,8 +23,9 @@ _Look = Callable[[Plan, Sample, _Pending], Iterable[Observation]]
 
 _OF_SIZE = {
     "too-slow", "tool-error", "growth", "growth-of-copies", "growth-limited", "storage-peak",
+    "launch-command",
 }  # fmt: skip
-"""About time and room: there is no smallest database of it."""
+"""About time and room, or too slow to ask often: there is no smallest database of it."""
 
 
 def check(plan: Plan, sample: Sample, seen: Observation) -> Check | None:

@@ -27,13 +27,13 @@ _SQLITE = """
     overflow page parameter parameters parser partial pragma path permission primary prepared
     prohibited query raise range rank read readonly real recover recursive reference referenced
     references refers rename replace reserved result return returned right rollback row rowid rows
-    savepoint schema select set should size some sqlite stack statement statements step storage
+    savepoint schema select set should size some sql sqlite stack statement statements step storage
     stored strict string subquery such supplied support supported syntax system table tables target
     temp temporary term terms text than that the there this to token too transaction transactions
     trigger type types unable unclosed undefined unexpected unfinished union unique unknown unopened
     unrecognized unsupported unterminated update upsert use used user uses using utf value values
-    vector version view views virtual was wal when where while window with within without writable
-    write writing wrong you your zero 0 1 2 3 8
+    variable variables vector version view views virtual was wal when where while window with within
+    without writable write writing wrong you your zero 0 1 2 3 8
 """
 _PYTHON = """
     argument arguments assertionerror attribute attributeerror base bool bytes call callable class

@@ -123,14 +123,14 @@ def _names(draft: Draft, table: str) -> bool:
     }
 
 
-def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool, bool]:
+def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool, bool, bool]:
     assert observed.failure is not None
     column = str(draft.row.get("col") or "")
     seen = observed.failure.observation
     about = bool(column) and (
         seen.error.lower().endswith("." + column.lower()) or seen.column.lower() == column.lower()
     )
-    return "rehearsal" not in draft.row, draft.decided, about
+    return "rehearsal" not in draft.row, draft.decided, _names(draft, seen.table), about
 
 
 def _merged(draft: Draft, observed: Draft) -> Draft:

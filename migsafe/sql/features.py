@@ -119,6 +119,18 @@ def number(version: str) -> int:
     return major * 1_000_000 + minor * 1_000 + patch
 
 
+def functions() -> Iterator[tuple[str, Feature]]:
+    """Every function and operator of SQLite that came late, or belongs to an extension.
+
+    The names are those that SQLite's authorizer hears (c3ref/c_alter_table.html).
+    """
+    for name, entry in _BY_FUNCTION.items():
+        yield name, _feature(f"{name}()", entry)
+    for operator in ("->", "->>"):
+        for words in _BY_FIRST[operator]:
+            yield operator, _feature(words.name, words)
+
+
 def features(sql: str, dialect: Dialect) -> tuple[Feature, ...]:
     """What the statement needs; nothing for dialects other than SQLite. Lines count from 0."""
     if dialect is not Dialect.SQLITE:

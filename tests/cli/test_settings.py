@@ -106,7 +106,7 @@ def test_settings_reach_the_rules_and_the_replay(project, inside):
 
 def test_what_this_version_cannot_do_is_said(project, inside):
     text = (
-        "[launch]\ncommand = ['./smoke']\nold_queries = 'compat.sql'\n"
+        "[launch]\nold_queries = 'compat.sql'\n"
         "[engine]\nlive_traffic = true\ndsn = 'postgresql://x'\n[downgrade]\ncheck = true\n"
     )
     root = project({"migrations/0001_users.sql": USERS, "migsafe.toml": text})
@@ -115,7 +115,6 @@ def test_what_this_version_cannot_do_is_said(project, inside):
     later = [n["what"] for n in run.json["not_run"] if n["why"] == "this version cannot do it yet"]
     assert later == [
         "[launch] old_queries",
-        "[launch] command",
         "[engine] live_traffic",
         "[engine] dsn",
         "[downgrade] check",

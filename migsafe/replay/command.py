@@ -1,0 +1,87 @@
+"""The project's own smoke test, run on a copy of the migrated database."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from migsafe.engines import sqlite as engine
+from migsafe.errors import ConfigError
+from migsafe.model.outcome import Observation
+from migsafe.replay.plan import Command
+
+_NAME = "migrated.db"
+
+
+class CannotStart(ConfigError):
+    """The command is no program that this system runs: that says nothing about the migration."""
+
+
+def check(data: bytes, command: Command | None, seconds: float) -> Iterator[Observation]:
+    """Run the command on a private copy of the database; it must exit with 0 within `seconds`.
+
+    What it prints is read by nobody: it could hold values of rows. Raises CannotStart.
+    """
+    if command is None:
+        return
+    with TemporaryDirectory(prefix="migsafe-", ignore_cleanup_errors=True) as folder:
+        path = Path(folder) / _NAME
+        engine.write_clone(data, path)
+        error = _run(command, path, seconds)
+    if error:
+        yield Observation("launch-command", command.place, error=error)
+
+
+def _run(command: Command, path: Path, seconds: float) -> str:
+    argv = [word.replace("{db}", str(path)) for word in command.argv]
+    try:
+        # A session of its own: what the command started ends with it when the time is over.
+        process = subprocess.Popen(  # noqa: S603 - the user's own command, as configured
+            argv,
+            cwd=command.root,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise CannotStart(
+            f"launch.command cannot be started: {(error.strerror or 'no program').lower()}",
+            place=f"{command.place.path}:{command.place.line}",
+            hint="name a program on the PATH, or an executable file relative to the project",
+        ) from error
+    return _ended(process, seconds)
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: float) -> str:
+    try:
+        code = process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return f"not done after {seconds:g} s"
+    finally:
+        if process.poll() is None:
+            _kill(process)
+    return _said(code)
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    with suppress(ProcessLookupError):
+        if hasattr(os, "killpg"):
+            os.killpg(process.pid, signal.SIGKILL)
+        else:
+            process.kill()
+    process.wait()
+
+
+def _said(code: int) -> str:
+    """The exit code in words; below 0 it is the signal that killed the process."""
+    if code >= 0:
+        return f"exit code {code}" if code else ""
+    with suppress(ValueError):
+        return f"killed by {signal.Signals(-code).name}"
+    return f"killed by signal {-code}"
