@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import dataclass, field, replace
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe.engines import sqlite as engine
-from migsafe.errors import MigsafeError
+from migsafe.errors import MigsafeError, ReplayAborted
 from migsafe.model.migration import Migration
 from migsafe.model.outcome import (
     Observation,
@@ -53,6 +55,7 @@ from migsafe.replay.run import (
     writes,
 )
 from migsafe.replay.schemas import renamed, schema_of
+from migsafe.sql import features
 
 ROW_LIMIT = 1000
 """A probe counts at most this many rows."""
@@ -158,6 +161,13 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
             seen += _after(plan, sample, pending, landed, prober)
             migrated_data = database.serialize()
     if attempt.raised is not None:
+        own = apps_function(attempt.raised.message)
+        if own:
+            raise ReplayAborted(
+                f"{attempt.raised.place.path}:{attempt.raised.place.line} calls {own}(), which"
+                " SQLite does not have",
+                hint="a function that the app registers itself cannot be replayed",
+            )
         slow = attempt.raised.slow
         step_by_step = attempt.raised if slow else _step_by_step(plan, sample, pending)
         seen.append(_raised(attempt.raised, _comparison(attempt.raised, step_by_step)))
@@ -180,6 +190,27 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
         if plan.made:
             yield _on_made_rows(plan, sample, pending, placed)
         yield from _on_other_devices(plan, sample, pending)
+
+
+_NO_FUNCTION = re.compile(r"^no such function: (\w+)$")
+
+
+def apps_function(message: str) -> str:
+    """The function that an error misses, where no SQLite has one of that name; else ""."""
+    missing = _NO_FUNCTION.match(message)
+    if missing is None:
+        return ""
+    name = missing[1].lower()
+    late = {known for known, _ in features.functions()}
+    return "" if name in late or name in _built_in() else missing[1]
+
+
+@cache
+def _built_in() -> frozenset[str]:
+    """The functions of the SQLite that runs here (pragma.html#pragma_function_list)."""
+    with closing(engine.clone(engine.empty())) as database:
+        rows = database.execute("SELECT DISTINCT name FROM pragma_function_list").fetchall()
+    return frozenset(str(row[0]).lower() for row in rows)
 
 
 def _on_made_rows(

@@ -289,3 +289,17 @@ def test_a_report_is_written_even_where_the_check_is_incomplete(project, inside)
     root = project({**HISTORY, "samples/0001/a.db": b""})
     assert inside("check", "--output", "json=out.json", cwd=root).code == 4
     assert json.loads((root / "out.json").read_text())["verdict"] == "unchecked"
+
+
+def test_a_function_of_the_app_itself_is_not_blamed_on_the_migration(project, inside):
+    root = project(
+        {
+            "migrations/0001_a.sql": "CREATE TABLE t (a TEXT);\n",
+            "migrations/0002_b.sql": "UPDATE t SET a = durationToInt(a);\n",
+            "migsafe.toml": '[samples]\npath = "samples"\n',
+            "samples/0001/a.sql": "CREATE TABLE t (a TEXT);\nINSERT INTO t VALUES ('x');\n",
+        }
+    )
+    run = inside("check", cwd=root)
+    assert run.code == 4, run
+    assert "calls durationToInt(), which SQLite does not have" in run.out
