@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from migsafe.cli.project import Project, version_number
+from migsafe.config import Engine
 from migsafe.errors import ConfigError
 from migsafe.model.evidence import NotRun
 from migsafe.model.migration import Kind
@@ -20,22 +21,22 @@ _REFERENCES_FOLLOW = "3.26"
 
 def engine_of(project: Project) -> OldEngine | None:
     """The oldest engine, as far as it can be played. Raises ConfigError for a missing library."""
-    engine = project.config.engine
-    if engine.library is not None and not (project.config.root / engine.library).is_file():
-        raise ConfigError(
-            f"the library {engine.library} does not exist", hint="see [engine] library"
-        )
-    return old_engine(engine.oldest, engine.without)
+    match project.config.engine:
+        case Engine(library=str() as name) if not (project.config.root / name).is_file():
+            raise ConfigError(f"the library {name} does not exist", hint="see [engine] library")
+        case Engine(oldest=oldest, without=without):
+            return old_engine(oldest, without)
 
 
 def on_library(
     project: Project, plan: Plan, samples: Sequence[Sample], outcomes: Sequence[Outcome]
 ) -> library.Found:
     """What [engine] library showed beyond `outcomes`; nothing where none is configured."""
-    name = project.config.engine.library
-    if name is None:
-        return library.Found()
-    return library.run(plan, samples, outcomes, (project.config.root / name).resolve())
+    match project.config.engine:
+        case Engine(library=str() as name):
+            return library.run(plan, samples, outcomes, (project.config.root / name).resolve())
+        case _:
+            return library.Found()
 
 
 def not_played(project: Project, samples: Sequence[Sample]) -> Iterator[NotRun]:

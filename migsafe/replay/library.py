@@ -101,7 +101,7 @@ def _asked(task: Task) -> Answer | str:
         try:
             done = subprocess.run(  # noqa: S603 - this very Python
                 command,
-                env=_environment(Path(task.library), folder),
+                env=_environment(Path(task.library_path), folder),
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 check=False,

@@ -25,7 +25,7 @@ class Task:
     Beside each sample stand the new and the old name (folded) of its tables that are renamed.
     """
 
-    library: str
+    library_path: str
     plan: Plan
     samples: tuple[tuple[Sample, Mapping[str, str]], ...]
 
@@ -41,7 +41,7 @@ class Answer:
 def main(task: str, answer: str) -> None:
     """Read the task from one file, write the answer (or, as text, why there is none) to another."""
     asked: Task = pickle.loads(Path(task).read_bytes())  # noqa: S301 - written by our parent
-    found = _mismatch(asked.library) or _answer(asked)
+    found = _mismatch(asked.library_path) or _answer(asked)
     Path(answer).write_bytes(pickle.dumps(found))
 
 
