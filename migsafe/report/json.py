@@ -104,6 +104,7 @@ def _group(failure: Failure) -> dict[str, Any]:
         "error": seen.error or None,
         "detail": seen.detail or None,
         "deliberate": seen.deliberate,
+        "made": seen.made or None,
         "launch": failure.launch,
         "rows_affected": failure.affected,
         "rows_total": failure.total,
