@@ -94,6 +94,7 @@ CREATE TABLE assignment (
   guarded INTEGER NOT NULL   -- can NULL not come through (COALESCE, literal)?
 );
 CREATE INDEX assignment_statement ON assignment (statement);
+CREATE INDEX assignment_operation ON assignment (operation);
 
 -- One table that an INSERT .. SELECT or UPDATE .. FROM reads in its outer FROM.
 CREATE TABLE operation_source (

@@ -41,6 +41,11 @@ def shipped() -> Path:
     return installed if installed.is_dir() else package.parent / "rules"
 
 
+def ours(rule: Rule) -> bool:
+    """Does the rule come with migsafe?"""
+    return shipped() in Path(rule.path).parents
+
+
 def load(folders: Iterable[Path]) -> tuple[Rule, ...]:
     """All rules of these folders, by id.
 

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import date
-from pathlib import Path
 
 from migsafe import facts as facts_database
 from migsafe.blast import blast as blast_of
@@ -20,7 +19,7 @@ from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.rules import ask
 from migsafe.rules.ask import Candidate, Row, Value
 from migsafe.rules.finish import Draft, finish
-from migsafe.rules.load import shipped
+from migsafe.rules.load import ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +75,7 @@ class _Judge:
         try:
             return list(self.judge(rule))
         except RuleTooSlow:
-            if shipped() not in Path(rule.path).parents:
+            if not ours(rule):
                 raise
             reason = f"it takes more than {ask.SECONDS:g} s on a history of this size"
             self.too_slow.append(NotRun(f"rule {rule.id}", reason))
