@@ -22,6 +22,7 @@ from migsafe.adapters.files import Folder, digest, read, relative
 from migsafe.adapters.options import Options
 from migsafe.errors import NothingToCheck, UnreadableMigration
 from migsafe.model.migration import Dialect, History, Migration, Span, Statement, ordered
+from migsafe.sql.tokens import quoted
 
 if TYPE_CHECKING:
     from migsafe.adapters.alembic_runner import AlembicRunner
@@ -77,7 +78,7 @@ def load(root: Path, path: Path, options: Options, _: str = "alembic") -> Histor
 
 
 def _quoted(name: str) -> str:
-    return name if name == _TABLE else '"' + name.replace('"', '""') + '"'
+    return name if name == _TABLE else quoted(name)
 
 
 def _folders(project: Project, root: Path, options: Options) -> Iterator[Folder]:

@@ -18,6 +18,7 @@ from migsafe.model.evidence import NotRun
 from migsafe.model.migration import Dialect, History, Migration
 from migsafe.model.rule import Rule
 from migsafe.rules.load import load, shipped
+from migsafe.sql.features import number
 from migsafe.sql.split import comments, split
 
 STDIN = "<stdin>"
@@ -69,8 +70,7 @@ def version_number(text: str, place: str = "") -> int:
             place=place,
             hint='write a version such as "3.31" or "3.31.1"',
         )
-    major, minor, patch = (int(p) for p in (*parts, "0", "0")[:3])
-    return major * 1_000_000 + minor * 1_000 + patch
+    return number(text)
 
 
 @dataclass(frozen=True, slots=True)

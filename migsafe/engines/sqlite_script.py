@@ -13,6 +13,7 @@ from typing import Any
 
 from migsafe.model.schema import Schema, Table, fold_name
 from migsafe.schema.inspect import inspect
+from migsafe.sql.tokens import quoted
 
 _ROWID_NAMES = ("rowid", "_rowid_", "oid")
 _MOST_PIECES = 40  # text in more pieces than this is easier to read as bytes
@@ -28,11 +29,6 @@ class _Object:
     kind: str
     name: str
     sql: str
-
-
-def quoted(name: str) -> str:
-    """The name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def script(connection: sqlite3.Connection) -> str:

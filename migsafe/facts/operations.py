@@ -8,6 +8,7 @@ from migsafe.facts import states
 from migsafe.model.evidence import Step
 from migsafe.model.migration import Assignment, Kind, Operation
 from migsafe.model.schema import Column, Index, Schema, Table, fold_name
+from migsafe.sql.tokens import quoted
 
 Row = tuple[object, ...]
 _DEFINES_COLUMN = {Kind.ADD_COLUMN, Kind.ALTER_COLUMN}
@@ -162,5 +163,5 @@ def _new_rows(operation: Operation, fills: tuple[Row, ...]) -> str:
         return ""
     if len(fills) == 1 and fills[0][5] == "star" and not fills[0][7]:
         return ""
-    listed = ", ".join(states.quoted(n) for n in names)
+    listed = ", ".join(quoted(n) for n in names)
     return f"q({listed}) AS ({operation.query})"

@@ -18,6 +18,7 @@ from migsafe.model.schema import (
     fold_name,
 )
 from migsafe.schema.diff import diff
+from migsafe.sql.tokens import quoted
 
 Row = tuple[object, ...]
 Rows = dict[tuple[str, ...], Row]  # (facts table, identity ...) -> values, since and until apart
@@ -33,11 +34,6 @@ _NAMES = {
     "dependency_state": 3,
 }
 """How many leading values stand before `since` and `until` in each facts table."""
-
-
-def quoted(name: str) -> str:
-    """The name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def find_table(schema: Schema, name: str) -> Table | None:

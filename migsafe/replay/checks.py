@@ -15,16 +15,12 @@ from migsafe.replay.lineage import Lineage
 from migsafe.replay.links import Links
 from migsafe.replay.values import Counts, Pair, changed_columns, judged, pair
 from migsafe.schema.diff import diff
+from migsafe.sql.tokens import quoted
 
 LOSSES = {
     "rows-lost", "links-lost", "became-null", "renumbered", "values-cut", "values-changed",
 }  # fmt: skip
 """The kinds of observation on what users entered and do not have any more."""
-
-
-def quoted(name: str) -> str:
-    """The name as an SQL identifier."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def foreign_key_counts(database: sqlite3.Connection) -> Counter[tuple[str, str]]:

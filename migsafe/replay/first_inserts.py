@@ -13,10 +13,10 @@ from contextlib import closing, suppress
 from migsafe.engines import sqlite as engine
 from migsafe.model.outcome import Observation
 from migsafe.model.schema import Column, Schema, Table, fold_name
-from migsafe.replay.checks import quoted
 from migsafe.replay.declared import family, listed
 from migsafe.replay.plan import Insert, LaunchPlan
 from migsafe.replay.run import told
+from migsafe.sql.tokens import quoted
 
 SECONDS = 10.0
 """An insert that takes longer is stopped."""

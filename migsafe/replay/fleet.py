@@ -57,14 +57,14 @@ def _results(
             yield sample.path, replay(plan, sample)
             done += 1
             elapsed = time.perf_counter() - begun
-            if jobs is None and _pays(elapsed, done, len(samples) - done):
+            if jobs is None and pays(elapsed, done, len(samples) - done):
                 break
     if done < len(samples):
         workers = min(jobs or os.cpu_count() or 1, len(samples) - done)
         yield from _in_processes(plan, samples[done:], workers)
 
 
-def _pays(elapsed: float, done: int, left: int) -> bool:
+def pays(elapsed: float, done: int, left: int) -> bool:
     """Would starting processes for the rest save more than it costs?"""
     enough = elapsed > _LOOK and (os.cpu_count() or 1) > 1
     return enough and left * elapsed / done > _WORTH_A_POOL

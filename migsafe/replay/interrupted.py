@@ -22,10 +22,10 @@ from migsafe.model.migration import Migration
 from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
-from migsafe.replay.checks import quoted
 from migsafe.replay.plan import Plan
 from migsafe.replay.run import Attempt, Raised, Sent, nothing, run_program, run_sql
 from migsafe.replay.schemas import schema_of
+from migsafe.sql.tokens import quoted
 
 _FLEETING = re.compile(r"random|'now'|current_(?:time|date)|unixepoch\s*\(\s*\)", re.IGNORECASE)
 """What gives other values in every run, so that two runs cannot be compared by values."""

@@ -7,11 +7,11 @@ import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from migsafe.engines.sqlite_script import quoted
 from migsafe.model.outcome import Observation
 from migsafe.model.schema import Schema, Table, fold_name
 from migsafe.replay.lineage import Lineage
 from migsafe.replay.values import Pair, joined
+from migsafe.sql.tokens import quoted
 
 DANGLING = "they point to rows that are gone"
 _ID = re.compile(r"(.+?)_?id", re.IGNORECASE)

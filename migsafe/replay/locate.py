@@ -13,9 +13,9 @@ from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
 from migsafe.model.schema import fold_name
 from migsafe.replay import first_inserts, links, misfit
-from migsafe.replay.checks import quoted
 from migsafe.replay.plan import Plan, Query
 from migsafe.replay.run import Sent, migrated, place_of
+from migsafe.sql.tokens import quoted
 
 Watch = Callable[[sqlite3.Connection], bool | None]
 """Is the damage visible now? None: it cannot be seen at this moment."""

@@ -21,7 +21,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe.engines import sqlite as engine
-from migsafe.engines.sqlite_script import quoted, rowid_name, script
+from migsafe.engines.sqlite_script import rowid_name, script
 from migsafe.errors import MigsafeError
 from migsafe.model.outcome import Failure, Observation
 from migsafe.model.sample import Sample
@@ -30,6 +30,7 @@ from migsafe.replay import same_failure
 from migsafe.replay.plan import Plan
 from migsafe.replay.reduction import Reduction, TimeOver, begin, deletion, rows, thin
 from migsafe.schema.inspect import inspect
+from migsafe.sql.tokens import quoted
 
 _FEW = 20
 """Rows of a table up to which each value is tried by itself."""

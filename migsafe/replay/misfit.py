@@ -12,8 +12,9 @@ from dataclasses import dataclass
 
 from migsafe.model.outcome import Observation
 from migsafe.model.schema import Column, Schema, Table, fold_name
-from migsafe.replay.checks import quoted, rowid_alias
+from migsafe.replay.checks import rowid_alias
 from migsafe.replay.declared import family, listed
+from migsafe.sql.tokens import quoted
 
 _JSON = "typeof({c}) = 'text' AND NOT json_valid({c})"
 _UNREADABLE = "typeof({c}) = 'text' AND julianday({c}) IS NULL"

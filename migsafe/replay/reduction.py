@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from migsafe.engines import sqlite as engine
-from migsafe.engines.sqlite_script import quoted, rowid_name
+from migsafe.engines.sqlite_script import rowid_name
 from migsafe.model.schema import Table, fold_name
 from migsafe.replay.same_failure import Check
 from migsafe.schema.inspect import inspect
+from migsafe.sql.tokens import quoted
 
 T = TypeVar("T")
 _CASCADES = 60

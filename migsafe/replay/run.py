@@ -15,7 +15,7 @@ from typing import Any
 
 from migsafe.engines import sqlite as engine
 from migsafe.errors import MigsafeError
-from migsafe.model.migration import Kind, Migration, Operation, Statement
+from migsafe.model.migration import Dialect, Kind, Migration, Operation, Statement
 from migsafe.model.outcome import LATE, Place, Ran
 from migsafe.replay import frozen
 from migsafe.replay.plan import Plan, ProgramRunner
@@ -39,8 +39,6 @@ class Sent:
         """What the statement does; read on demand where the history could not know it."""
         if self.read is not None:
             return self.read
-        from migsafe.model.migration import Dialect  # noqa: PLC0415
-
         return operations(self.sql, Dialect.SQLITE, self.place.line or 1)
 
 

@@ -22,14 +22,13 @@ from migsafe.model.report import MutationScore, Unnoticed
 from migsafe.model.sample import Sample
 from migsafe.replay import interrupted
 from migsafe.replay.case import replay
+from migsafe.replay.fleet import pays
 from migsafe.replay.mutants import LIMIT, Mutant, mutants
 from migsafe.replay.plan import Plan
 
 WHAT = "mutation score"
 """What is not run, where there is none."""
 
-_LOOK = 0.2  # seconds of work in this process, before the cost of the rest is judged
-_WORTH_A_POOL = 1.5  # seconds of work left below which starting processes costs more than it saves
 _PATIENCE = 5.0  # seconds that a mutant may take beyond ten times the slowest original
 _LAUNCHES = {Scenario.STRAIGHT, Scenario.SECOND_LAUNCH}
 _FAILED = {Verdict.RAISED, Verdict.TOO_SLOW, Verdict.TOOL_ERROR}
@@ -191,17 +190,11 @@ def _results(
         for mutant in tried:
             yield done, _noticed(bench, mutant)
             done += 1
-            if jobs is None and _pays(time.perf_counter() - begun, done, len(tried) - done):
+            if jobs is None and pays(time.perf_counter() - begun, done, len(tried) - done):
                 break
     if done < len(tried):
         workers = min(jobs or os.cpu_count() or 1, len(tried) - done)
         yield from _in_processes(bench, dict(enumerate(tried[done:], done)), workers)
-
-
-def _pays(elapsed: float, done: int, left: int) -> bool:
-    """Would starting processes for the rest save more than it costs?"""
-    enough = elapsed > _LOOK and (os.cpu_count() or 1) > 1
-    return enough and left * elapsed / done > _WORTH_A_POOL
 
 
 def _in_processes(

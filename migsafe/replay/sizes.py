@@ -15,8 +15,9 @@ from dataclasses import dataclass, field
 
 from migsafe.engines import sqlite as engine
 from migsafe.model.schema import Column, ForeignKey, Schema, Table, fold_name
-from migsafe.replay.checks import quoted, rowid_alias
+from migsafe.replay.checks import rowid_alias
 from migsafe.replay.schemas import schema_of
+from migsafe.sql.tokens import quoted
 
 _FEW = 200
 """A table with fewer rows is not halved: it is a list of kinds or settings, and does not grow."""

@@ -11,10 +11,10 @@ import sqlite3
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from migsafe.engines.sqlite_script import quoted
 from migsafe.model.outcome import Observation, Place
 from migsafe.model.schema import Schema, Table, Trigger, fold_name
 from migsafe.replay.lineage import LEFT_OUT, MOVED, Lineage, Write
+from migsafe.sql.tokens import quoted
 
 _AT_ONCE = 100
 """Columns compared by one SELECT: SQLite allows 2,000 results and 1,000 levels (limits.html)."""

@@ -16,8 +16,7 @@ from dataclasses import dataclass
 
 from migsafe.model.migration import Dialect
 from migsafe.model.schema import Column, ForeignKey, Schema, Table, fold_name
-from migsafe.replay.checks import quoted
-from migsafe.sql.tokens import NUMBER, STRING, tokenize
+from migsafe.sql.tokens import NUMBER, STRING, quoted, tokenize
 
 Asks = Callable[[str], object]
 """Runs a SELECT on the old database and gives the first value of its first row, or None."""

@@ -13,6 +13,7 @@ from migsafe.model.migration import History
 from migsafe.model.outcome import Place, Probe
 from migsafe.model.rule import Needs, Rule
 from migsafe.rules.load import ours
+from migsafe.sql.tokens import quoted
 
 Value = str | int | float | None
 Row = Mapping[str, Value]
@@ -169,6 +170,6 @@ def query(rule: Rule, row: Row) -> str:
                 place=_place(rule),
             )
         text = "" if row[name] is None else str(row[name])
-        return text if name.startswith("raw_") else '"' + text.replace('"', '""') + '"'
+        return text if name.startswith("raw_") else quoted(text)
 
     return _FIELD.sub(value, rule.find)

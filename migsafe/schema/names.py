@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from migsafe.model.migration import Dialect
 from migsafe.model.schema import fold_name
-from migsafe.sql.tokens import KEYWORDS, MARK, QUOTED, WORD, Token, joined, tokenize
+from migsafe.sql.tokens import KEYWORDS, MARK, QUOTED, WORD, Token, joined, quoted, tokenize
 
 _CLAUSES = frozenset({
     "WHERE", "SET", "VALUES", "SELECT", "GROUP", "ORDER", "HAVING", "LIMIT", "UNION", "RETURNING",
@@ -121,7 +121,7 @@ def _rewritten(text: str, tokens: Sequence[Token], places: Iterable[int], new: s
     at = set(places)
     if not at:
         return text
-    name = Token(QUOTED, '"' + new.replace('"', '""') + '"', 0, 0)
+    name = Token(QUOTED, quoted(new), 0, 0)
     return joined(name if i in at else t for i, t in enumerate(tokens))
 
 

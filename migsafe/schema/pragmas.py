@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from typing import Any
 
 from migsafe.model.schema import Column, ForeignKey, Index, IndexColumn, Table, Unique
+from migsafe.sql.tokens import quoted
 
 
 def _ask(connection: sqlite3.Connection, pragma: str, name: str) -> list[tuple[Any, ...]]:
     cursor = connection.cursor()
     cursor.row_factory = None
-    quoted = name.replace('"', '""')
-    rows = cursor.execute(f'PRAGMA main.{pragma}("{quoted}")').fetchall()
+    rows = cursor.execute(f"PRAGMA main.{pragma}({quoted(name)})").fetchall()
     return [tuple(_text(value) for value in row) for row in rows]
 
 

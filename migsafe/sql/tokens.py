@@ -137,6 +137,11 @@ def tokenize(text: str, dialect: Dialect, start: int = 0, end: int | None = None
     return tokens
 
 
+def quoted(name: str) -> str:
+    """The name as an SQL identifier in double quotes."""
+    return '"' + name.replace('"', '""') + '"'
+
+
 def unquoted(text: str) -> str:
     """An identifier or string without its quotes."""
     if len(text) < 2 or text[0] not in "\"'`[":
@@ -206,7 +211,7 @@ def _spelling(token: Token) -> str:
     name = token.name
     if _PLAIN.fullmatch(name) and name.upper() not in KEYWORDS:
         return name.lower()
-    return '"' + name.lower().replace('"', '""') + '"'
+    return quoted(name.lower())
 
 
 class Lines:

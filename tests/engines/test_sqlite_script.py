@@ -14,9 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from migsafe.engines import sqlite as engine
-from migsafe.engines.sqlite_script import quoted, script
+from migsafe.engines.sqlite_script import script
 from migsafe.schema.diff import diff
 from migsafe.schema.inspect import inspect
+from migsafe.sql.tokens import quoted
 
 ENCODINGS = ("UTF-8", "UTF-16le", "UTF-16be")
 TABLES = (
