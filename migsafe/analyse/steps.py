@@ -7,13 +7,12 @@ from dataclasses import dataclass, replace
 
 from migsafe.analyse.reading import read
 from migsafe.analyse.rehearsal import rehearsed
+from migsafe.analyse.session import Session
 from migsafe.model.evidence import Evidence, Step
-from migsafe.model.migration import Dialect, History, Kind, Migration, Operation, Statement
-from migsafe.model.schema import Schema, fold_name
+from migsafe.model.migration import Dialect, History, Migration, Statement
+from migsafe.model.schema import Schema
 from migsafe.schema.diff import diff
-from migsafe.schema.fold import fold
-
-_ROWS = {Kind.INSERT, Kind.UPDATE, Kind.DELETE}
+from migsafe.schema.fold import doubted, fold
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,54 +25,6 @@ class Runner:
     transaction: bool | None = None
     foreign_keys: bool = False
     on_error: str = "stop"
-
-
-@dataclass(slots=True)
-class _Session:
-    """The state of the connection that the migrations run on, followed statement by statement."""
-
-    foreign_keys: bool | None
-    in_transaction: bool = False
-    begins_with_rows: bool = False
-    opened_by: str = ""  # the savepoint that opened the transaction, where one did
-
-    def enter(self, wrapped: bool, *, late: bool) -> None:
-        self.in_transaction = wrapped and not late
-        self.begins_with_rows = wrapped and late
-
-    def prepare(self, statement: Statement) -> bool:
-        """Is a transaction open when the statement runs?"""
-        if statement.in_transaction is not None:
-            return statement.in_transaction
-        kinds = {o.kind for o in statement.operations or ()}
-        if self.begins_with_rows and kinds & _ROWS:
-            self.in_transaction = True
-        return self.in_transaction
-
-    def run(self, operation: Operation) -> None:
-        kind = operation.kind
-        if kind is Kind.BEGIN:
-            self.in_transaction = True
-        elif kind in {Kind.COMMIT, Kind.ROLLBACK} and not operation.name:
-            self.in_transaction = False
-        elif kind in {Kind.SAVEPOINT, Kind.RELEASE}:
-            self._mark(operation)
-        elif kind is Kind.PRAGMA and fold_name(operation.name) == "foreign_keys":
-            self._switch(operation.value)
-
-    def _mark(self, operation: Operation) -> None:
-        # Outside a transaction a savepoint opens one, and its release ends it
-        # (lang_savepoint.html).
-        name = fold_name(operation.name)
-        if operation.kind is Kind.SAVEPOINT and not self.in_transaction:
-            self.in_transaction, self.opened_by = True, name
-        elif operation.kind is Kind.RELEASE and self.opened_by == name:
-            self.in_transaction, self.opened_by = False, ""
-
-    def _switch(self, value: str) -> None:
-        # A no-op while a transaction is open (pragma.html#pragma_foreign_keys).
-        if value and not self.in_transaction:
-            self.foreign_keys = value.strip("'\"").lower() in {"1", "on", "yes", "true"}
 
 
 def analyse(
@@ -98,10 +49,17 @@ def analyse(
 
 def _steps(history: History, runner: Runner, bases: Mapping[str | None, Schema]) -> Iterator[Step]:
     schema = bases.get(None, Schema())
-    session = _Session(runner.foreign_keys)
+    session = Session(history.dialect, runner.foreign_keys)
     number = 0
+    after_code = {step.before for step in history.code}
     for migration in history.migrations:
-        session.enter(wrapped(history, migration, runner), late=history.begins_with_rows)
+        if migration.revision in after_code:
+            schema = doubted(schema)
+        session.enter(
+            wrapped(history, migration, runner),
+            late=history.begins_with_rows,
+            joined=history.one_transaction,
+        )
         for position, statement in enumerate(migration.statements, 1):
             number += 1
             placed = replace(
@@ -110,9 +68,7 @@ def _steps(history: History, runner: Runner, bases: Mapping[str | None, Schema])
                 foreign_keys=session.foreign_keys,
             )
             before, schema = schema, _folded(schema, placed, history.dialect)
-            for operation in placed.operations or ():
-                session.run(operation)
-            yield Step(
+            step = Step(
                 number,
                 migration.revision,
                 position,
@@ -121,7 +77,13 @@ def _steps(history: History, runner: Runner, bases: Mapping[str | None, Schema])
                 schema,
                 diff(before, schema) if before is not schema else (),
                 placed.features or (),
+                transaction=session.transaction,
+                lock_timeout=session.timeout("lock"),
+                statement_timeout=session.timeout("statement"),
             )
+            for operation in placed.operations or ():
+                session.run(operation)
+            yield step
         if not schema.complete and migration.revision in bases:
             schema = bases[migration.revision]
 

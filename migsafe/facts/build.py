@@ -25,7 +25,7 @@ def build(evidence: Evidence) -> sqlite3.Connection:
     facts.execute("BEGIN")
     _fill(facts, "project", _settings(evidence))
     _fill_history(facts, evidence)
-    for name, rows in states.timeline(evidence.steps).items():
+    for name, rows in states.timeline(evidence.steps, evidence.history.dialect).items():
         _fill(facts, name, rows)
     _fill(facts, "suppression", _suppressions(evidence))
     _fill_replay(facts, evidence)
@@ -107,6 +107,9 @@ def _statement(evidence: Evidence, step: Step, numbers: dict[str, int]) -> Row:
         statement.conditional,
         step.revision in evidence.focus,
         step.error,
+        step.transaction,
+        step.lock_timeout,
+        step.statement_timeout,
     )
 
 

@@ -15,8 +15,10 @@ _DEFINES_COLUMN = {Kind.ADD_COLUMN, Kind.ALTER_COLUMN}
 
 
 def operation_rows(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
-    """The rows of operation, operation_column, assignment and operation_source."""
+    """The rows of operation, operation_column, assignment, operation_source and effect."""
+    ends = _ends(steps)
     rows: dict[str, list[Row]] = {
+        "effect": [],
         "operation": [],
         "operation_column": [],
         "assignment": [],
@@ -27,10 +29,38 @@ def operation_rows(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
     for step in steps:
         if step.revision != revision:
             revision, made = step.revision, set()
+        first = len(rows["operation"]) + 1
+        rows["effect"] += _effects(step, first, made, ends)
         for operation in step.statement.operations or ():
             _add(rows, step, operation, made)
             _remember(operation, made)
     return rows
+
+
+def _ends(steps: tuple[Step, ...]) -> dict[int, int]:
+    """The last statement of each transaction."""
+    return {s.transaction: s.id for s in steps if s.transaction is not None}
+
+
+def _effects(step: Step, first: int, made: set[str], ends: dict[int, int]) -> Iterator[Row]:
+    until = step.id if step.transaction is None else ends[step.transaction]
+    for e in step.effects:
+        yield (
+            first + e.operation,
+            step.id,
+            e.table,
+            e.lock,
+            e.blocks_reads,
+            e.blocks_writes,
+            e.rewrites,
+            e.scans,
+            e.rebuilds_index,
+            e.algorithm,
+            e.why,
+            e.source,
+            until,
+            fold_name(e.table) in made,
+        )
 
 
 def _add(rows: dict[str, list[Row]], step: Step, operation: Operation, made: set[str]) -> None:
@@ -81,7 +111,24 @@ def _operation(number: int, step: Step, operation: Operation, made: set[str]) ->
         _existed(step.before, operation.table),
         fold_name(operation.table) in made,
         operation.line or step.statement.span.line,
+        _other_table(operation),
+        *(word in operation.options for word in _MARKS),
+        "".join(f", {o}" for o in operation.options) + ", " * bool(operation.options),
     )
+
+
+_MARKS = ("concurrently", "not valid", "cascade", "nested")
+
+
+def _other_table(operation: Operation) -> str:
+    if operation.kind in {Kind.ATTACH_PARTITION, Kind.DETACH_PARTITION}:
+        return operation.name
+    definition = operation.definition
+    if not isinstance(definition, Table):
+        return ""
+    if definition.partition_of:
+        return definition.partition_of
+    return definition.foreign_keys[0].ref_table if definition.foreign_keys else ""
 
 
 def _defined_column(operation: Operation) -> Column | None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from migsafe.model.evidence import Step
+from migsafe.model.migration import Dialect
 from migsafe.model.schema import (
     Change,
     Column,
@@ -12,8 +14,10 @@ from migsafe.model.schema import (
     Index,
     IndexColumn,
     Schema,
+    Sequence,
     Table,
     Trigger,
+    UserType,
     View,
     fold_name,
 )
@@ -32,6 +36,8 @@ _NAMES = {
     "trigger_state": 2,
     "view_state": 1,
     "dependency_state": 3,
+    "type_state": 1,
+    "sequence_state": 1,
 }
 """How many leading values stand before `since` and `until` in each facts table."""
 
@@ -55,7 +61,7 @@ def affinity(declared: str) -> str:
     return "NUMERIC"
 
 
-def timeline(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
+def timeline(steps: tuple[Step, ...], dialect: Dialect = Dialect.SQLITE) -> dict[str, list[Row]]:
     """The rows of every `*_state` table."""
     result: dict[str, list[Row]] = {name: [] for name in _NAMES}
     if not steps:
@@ -63,7 +69,7 @@ def timeline(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
     open_since: dict[tuple[str, ...], tuple[int, Row]] = {}
     before = Schema()
     for at, after in _versions(steps):
-        _advance(result, open_since, at, (before, after))
+        _advance(result, open_since, at, _differing(before, after, dialect))
         before = after
     for key, (since, values) in open_since.items():
         _close(result, key, values, since, None)
@@ -71,19 +77,23 @@ def timeline(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
 
 
 def _versions(steps: tuple[Step, ...]) -> Iterator[tuple[int, Schema]]:
-    yield 0, steps[0].before
+    known = steps[0].before
+    yield 0, known
     for step in steps:
+        if step.before is not known:  # a sample tells more, or program code stood between
+            yield step.id - 1, step.before
         if step.after is not step.before:
             yield step.id, step.after
+        known = step.after
 
 
 def _advance(
     result: dict[str, list[Row]],
     open_since: dict[tuple[str, ...], tuple[int, Row]],
     at: int,
-    schemas: tuple[Schema, Schema],
+    rows: tuple[Rows, Rows],
 ) -> None:
-    old, new = _differing(*schemas)
+    old, new = rows
     for key, values in old.items():
         if new.get(key) != values and key in open_since:
             since, _ = open_since.pop(key)
@@ -100,7 +110,7 @@ def _close(
     result[key[0]].append((*values[:cut], since, until, *values[cut:]))
 
 
-def _differing(before: Schema, after: Schema) -> tuple[Rows, Rows]:
+def _differing(before: Schema, after: Schema, dialect: Dialect) -> tuple[Rows, Rows]:
     """The rows of the objects that are not the very same object in both schemas."""
     old: Rows = {}
     new: Rows = {}
@@ -109,12 +119,12 @@ def _differing(before: Schema, after: Schema) -> tuple[Rows, Rows]:
             one, two = a.get(key), b.get(key)
             if one is two:
                 continue
-            old.update(rows(before, key, one) if one is not None else {})
-            new.update(rows(after, key, two) if two is not None else {})
+            old.update(rows(before, key, one, dialect) if one is not None else {})
+            new.update(rows(after, key, two, dialect) if two is not None else {})
     return old, new
 
 
-_RowsOf = Callable[[Schema, str, object], Rows]
+_RowsOf = Callable[[Schema, str, object, Dialect], Rows]
 
 
 def _pairs(
@@ -124,33 +134,49 @@ def _pairs(
     yield before.indexes, after.indexes, _index_rows
     yield before.triggers, after.triggers, _trigger_rows
     yield before.views, after.views, _view_rows
+    yield before.types, after.types, _type_rows
+    yield before.sequences, after.sequences, _sequence_rows
 
 
-def _table_rows(schema: Schema, key: str, table: object) -> Rows:
+def _table_rows(schema: Schema, key: str, table: object, dialect: Dialect) -> Rows:
     assert isinstance(table, Table)
-    options = (table.autoincrement, table.without_rowid, table.strict, table.virtual)
-    rows: Rows = {
-        ("table_state", key): (table.name, *options, table.temporary, table.complete),
-    }
+    rows: Rows = {("table_state", key): _table_row(table)}
     for at, column in enumerate(table.columns, 1):
-        rows["column_state", key, fold_name(column.name)] = _column_row(table, at, column)
+        rows["column_state", key, fold_name(column.name)] = _column_row(table, at, column, dialect)
     for unique in table.uniques:
         columns = _joined(unique.columns)
-        terms = _terms(table, unique.columns)
-        row = (table.name, unique.name, "unique", True, columns, "", terms)
+        terms = _terms(table, unique.columns, dialect)
+        row = (table.name, unique.name, "unique", True, columns, "", terms, "", True)
         rows["index_state", key, "unique", columns.lower()] = row
     if table.primary_key:
-        columns, terms = _joined(table.primary_key), _terms(table, table.primary_key)
-        row = (table.name, "", "primary key", True, columns, "", terms)
+        columns, terms = _joined(table.primary_key), _terms(table, table.primary_key, dialect)
+        row = (table.name, table.key_name, "primary key", True, columns, "", terms, "", True)
         rows["index_state", key, "pk"] = row
     for at, foreign in enumerate(table.foreign_keys):
-        rows["foreign_key_state", key, str(at)] = _foreign_row(schema, table, foreign)
+        rows["foreign_key_state", key, str(at)] = _foreign_row(schema, table, foreign, dialect)
     for check in table.checks:
-        rows["check_state", key, check.expression] = (table.name, check.expression)
+        rows["check_state", key, check.expression] = (
+            table.name, check.expression, check.name, check.valid,
+        )  # fmt: skip
     return rows
 
 
-def _column_row(table: Table, at: int, column: Column) -> Row:
+def _table_row(table: Table) -> Row:
+    return (
+        table.name,
+        table.autoincrement,
+        table.without_rowid,
+        table.strict,
+        table.virtual,
+        table.temporary,
+        table.complete,
+        table.partitioned,
+        table.partition_of,
+        table.unlogged,
+    )
+
+
+def _column_row(table: Table, at: int, column: Column, dialect: Dialect) -> Row:
     alias = (
         table.primary_key == (column.name,)
         and column.type.upper() == "INTEGER"
@@ -162,21 +188,23 @@ def _column_row(table: Table, at: int, column: Column) -> Row:
         at,
         column.type,
         affinity(column.type),
-        column.not_null or _key_not_null(table, column),
+        column.not_null or _key_not_null(table, column, dialect),
         column.default,
         column.primary_key,
         alias,
         column.collation,
         bool(column.generated),
+        column.identity,
     )
 
 
-def _key_not_null(table: Table, column: Column) -> bool:
-    """Key columns of these tables take no NULL (withoutrowid.html, stricttables.html)."""
-    return column.primary_key > 0 and (table.without_rowid or table.strict)
+def _key_not_null(table: Table, column: Column, dialect: Dialect) -> bool:
+    """Key columns take no NULL, but for SQLite (withoutrowid.html, stricttables.html)."""
+    strict = dialect is not Dialect.SQLITE or table.without_rowid or table.strict
+    return column.primary_key > 0 and strict
 
 
-def _foreign_row(schema: Schema, table: Table, foreign: ForeignKey) -> Row:
+def _foreign_row(schema: Schema, table: Table, foreign: ForeignKey, dialect: Dialect) -> Row:
     parent = schema.table(foreign.ref_table)
     ref_columns = foreign.ref_columns or (parent.primary_key if parent else ())
     return (
@@ -186,36 +214,41 @@ def _foreign_row(schema: Schema, table: Table, foreign: ForeignKey) -> Row:
         _joined(ref_columns),
         foreign.on_delete,
         foreign.on_update,
-        ", ".join(map(quoted, foreign.columns)),
-        ", ".join(map(quoted, ref_columns)),
+        ", ".join(quoted(c, dialect) for c in foreign.columns),
+        ", ".join(quoted(c, dialect) for c in ref_columns),
+        foreign.name,
+        foreign.valid,
     )
 
 
-def _index_rows(schema: Schema, key: str, index: object) -> Rows:
+def _index_rows(schema: Schema, key: str, index: object, dialect: Dialect) -> Rows:
     assert isinstance(index, Index)
     columns = _joined(term.name for term in index.columns)
     table = schema.table(index.table) or Table(index.table)
-    terms = ", ".join(_term(table, term) for term in index.columns)
-    row = (index.table, index.name, "index", index.unique, columns, index.where, terms)
+    terms = ", ".join(_term(table, term, dialect) for term in index.columns)
+    own = (index.table, index.name, "index", index.unique, columns, index.where)
+    row = (*own, terms, index.method, index.valid)
     return {("index_state", "", key): row}
 
 
-def _terms(table: Table, names: Iterable[str]) -> str:
-    return ", ".join(_term(table, IndexColumn(name)) for name in names)
+def _terms(table: Table, names: Iterable[str], dialect: Dialect) -> str:
+    return ", ".join(_term(table, IndexColumn(name), dialect) for name in names)
 
 
-def _term(table: Table, term: IndexColumn) -> str:
+def _term(table: Table, term: IndexColumn, dialect: Dialect) -> str:
     """An index term as SQL, with the collation that it compares by."""
     column = None if term.expression else table.column(term.name)
     collation = term.collation or (column.collation if column else "")
-    text = term.name if term.expression else quoted(term.name)
+    text = term.name if term.expression else quoted(term.name, dialect)
+    if dialect is not Dialect.SQLITE:
+        return f'{text} COLLATE "{collation}"' if term.collation else text
     if term.expression and not collation:
         return text
     # Always written out: a copied column brings the collation of its old table along.
     return f"{text} COLLATE {collation or 'BINARY'}"
 
 
-def _trigger_rows(_: Schema, key: str, trigger: object) -> Rows:
+def _trigger_rows(_: Schema, key: str, trigger: object, __: Dialect) -> Rows:
     assert isinstance(trigger, Trigger)
     row = (trigger.name, trigger.table, trigger.timing, trigger.event, trigger.body)
     rows: Rows = {("trigger_state", key): row}
@@ -223,11 +256,21 @@ def _trigger_rows(_: Schema, key: str, trigger: object) -> Rows:
     return rows
 
 
-def _view_rows(_: Schema, key: str, view: object) -> Rows:
+def _view_rows(_: Schema, key: str, view: object, __: Dialect) -> Rows:
     assert isinstance(view, View)
     rows: Rows = {("view_state", key): (view.name, view.select)}
     rows.update(_dependencies("view", key, view.name, view.mentions))
     return rows
+
+
+def _type_rows(_: Schema, key: str, made: object, __: Dialect) -> Rows:
+    assert isinstance(made, UserType)
+    return {("type_state", key): (made.name, made.kind, json.dumps(made.labels), made.base)}
+
+
+def _sequence_rows(_: Schema, key: str, made: object, __: Dialect) -> Rows:
+    assert isinstance(made, Sequence)
+    return {("sequence_state", key): (made.name, made.owner)}
 
 
 def _dependencies(what: str, key: str, name: str, mentions: tuple[str, ...]) -> Rows:

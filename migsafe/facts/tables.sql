@@ -36,14 +36,17 @@ CREATE TABLE statement (
   foreign_keys INTEGER,      -- is foreign-key enforcement on when it runs? null: not known
   conditional INTEGER NOT NULL, -- does it run only under a condition in program code?
   focus INTEGER NOT NULL,    -- as in migration
-  error TEXT NOT NULL        -- what an empty database answers to it, '' where it runs there
+  error TEXT NOT NULL,       -- what an empty database answers to it, '' where it runs there
+  transaction_id INTEGER,    -- the transaction it runs in: statements of one share the number; null: in none
+  lock_timeout INTEGER,      -- servers: milliseconds in force, 0: switched off, null: never set
+  statement_timeout INTEGER  -- servers: likewise
 );
 
 -- One thing a statement does.
 CREATE TABLE operation (
   id INTEGER PRIMARY KEY,
   statement INTEGER NOT NULL, -- statement.id
-  kind TEXT NOT NULL,        -- create_table, drop_table, rename_table, add_column, drop_column, rename_column, alter_column, add_constraint, drop_constraint, create_index, drop_index, create_trigger, drop_trigger, create_view, drop_view, insert, update, delete, select, pragma, begin, commit, rollback, savepoint, release, attach, detach, vacuum, maintenance, opaque, unread
+  kind TEXT NOT NULL,        -- create_table, drop_table, rename_table, add_column, drop_column, rename_column, alter_column, add_constraint, drop_constraint, create_index, drop_index, create_trigger, drop_trigger, create_view, drop_view, insert, update, delete, select, pragma, begin, commit, rollback, savepoint, release, attach, detach, vacuum, maintenance, validate_constraint, alter_constraint, rename_constraint, rename_index, rename_view, alter_index, attach_partition, detach_partition, table_option, truncate, lock_table, reindex, cluster, refresh_view, create_type, alter_type, drop_type, create_sequence, alter_sequence, drop_sequence, create_function, drop_function, create_schema, drop_schema, create_extension, drop_extension, create_policy, drop_policy, create_other, alter_other, drop_other, grant, revoke, comment, set, call, block, copy, opaque, unread
   tbl TEXT NOT NULL COLLATE NOCASE, -- the table acted on, '' for none
   col TEXT NOT NULL COLLATE NOCASE, -- the column added, dropped, renamed or altered
   name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, view, constraint, pragma or savepoint
@@ -58,12 +61,18 @@ CREATE TABLE operation (
   if_not_exists INTEGER NOT NULL,
   temporary INTEGER NOT NULL, -- create_*: a temporary object
   condition TEXT,            -- the WHERE of an update, delete or partial index; null for none
-  value TEXT NOT NULL,       -- a pragma's value, an attached file, why it is unread or opaque
+  value TEXT NOT NULL,       -- a pragma's or setting's value, an attached file, why it is unread or opaque; alter_column: set not null, drop not null, set default, drop default, type, add identity, ..., '' for a whole declaration; alter_type: add value, rename value, ...; lock_table: the mode
   conflict TEXT NOT NULL,    -- insert, update: IGNORE, REPLACE, ROLLBACK, ABORT, FAIL, UPSERT
   narrowing TEXT NOT NULL,   -- insert: what may drop source rows, in words: where join distinct group limit
   table_existed INTEGER,     -- did the table exist before the statement? null: not known
   table_in_migration INTEGER NOT NULL, -- was the table made earlier in the same migration?
   line INTEGER NOT NULL,
+  ref_tbl TEXT NOT NULL COLLATE NOCASE, -- the other table: a foreign key's parent, the partition or its parent
+  concurrently INTEGER NOT NULL, -- CONCURRENTLY
+  not_valid INTEGER NOT NULL, -- NOT VALID
+  cascades INTEGER NOT NULL, -- CASCADE
+  nested INTEGER NOT NULL,   -- does it stand in the body of a DO block or procedure?
+  options TEXT NOT NULL,     -- all that the statement says besides, as `, only, using=a::int, algorithm=inplace, lock=none, `
   new_rows TEXT NOT NULL     -- insert: the rows it adds, as `q("a", "b") AS (SELECT ...)` to write after WITH in a data rule; '' where not all columns are known
 );
 CREATE INDEX operation_kind ON operation (kind, tbl);
@@ -114,6 +123,25 @@ CREATE TABLE reference (
 );
 CREATE INDEX reference_statement ON reference (statement);
 
+-- What one operation does to one table of a server while others use it.
+CREATE TABLE effect (
+  operation INTEGER NOT NULL, -- operation.id
+  statement INTEGER NOT NULL, -- statement.id
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  lock TEXT NOT NULL,        -- ACCESS SHARE ... ACCESS EXCLUSIVE; MySQL: NONE, SHARED, EXCLUSIVE
+  blocks_reads INTEGER NOT NULL,
+  blocks_writes INTEGER NOT NULL,
+  rewrites INTEGER,          -- is the whole table written anew? null: not known
+  scans INTEGER,             -- are all rows read under the lock?
+  rebuilds_index INTEGER,    -- is an index built anew?
+  algorithm TEXT NOT NULL,   -- MySQL: instant, nocopy, inplace, copy
+  why TEXT NOT NULL,         -- what decides it, in a few words
+  source TEXT NOT NULL,      -- where that is written
+  held_until INTEGER NOT NULL, -- the last statement (statement.id) of the transaction that holds the lock
+  new_table INTEGER NOT NULL -- was the table made in the same migration or transaction, so that nobody else uses it?
+);
+CREATE INDEX effect_statement ON effect (statement);
+
 -- One thing a statement needs that older engines lack.
 CREATE TABLE feature (
   statement INTEGER NOT NULL, -- statement.id
@@ -163,7 +191,10 @@ CREATE TABLE table_state (
   strict INTEGER NOT NULL,
   virtual TEXT NOT NULL,     -- the module of a virtual table, '' for none
   temporary INTEGER NOT NULL,
-  complete INTEGER NOT NULL  -- is the whole table known?
+  complete INTEGER NOT NULL, -- is the whole table known?
+  partitioned TEXT NOT NULL, -- RANGE (a) and the like, '' for none
+  partition_of TEXT NOT NULL COLLATE NOCASE, -- its parent, '' for none
+  unlogged INTEGER NOT NULL
 );
 CREATE INDEX table_state_tbl ON table_state (tbl);
 
@@ -181,7 +212,8 @@ CREATE TABLE column_state (
   primary_key INTEGER NOT NULL, -- position in the primary key, 0 outside it
   rowid_alias INTEGER NOT NULL, -- is it an INTEGER PRIMARY KEY (the table's rowid)?
   collation TEXT NOT NULL,   -- '' for the default
-  generated INTEGER NOT NULL
+  generated INTEGER NOT NULL,
+  identity TEXT NOT NULL     -- servers: serial, always, by default, auto_increment; '' for none
 );
 CREATE INDEX column_state_tbl ON column_state (tbl, col);
 
@@ -195,7 +227,9 @@ CREATE TABLE index_state (
   is_unique INTEGER NOT NULL,
   columns TEXT NOT NULL COLLATE NOCASE, -- its terms, comma-separated
   condition TEXT NOT NULL,   -- the predicate of a partial index
-  terms TEXT NOT NULL        -- its terms as SQL, with their collations: `"a", "b" COLLATE NOCASE`
+  terms TEXT NOT NULL,       -- its terms as SQL, with their collations: `"a", "b" COLLATE NOCASE`
+  method TEXT NOT NULL,      -- servers: gin, hash, fulltext, ..., '' for the default
+  valid INTEGER NOT NULL
 );
 CREATE INDEX index_state_tbl ON index_state (tbl, name);
 
@@ -210,7 +244,9 @@ CREATE TABLE foreign_key_state (
   on_delete TEXT NOT NULL,   -- NO ACTION, RESTRICT, CASCADE, SET NULL, SET DEFAULT
   on_update TEXT NOT NULL,
   terms TEXT NOT NULL,       -- the child's columns as SQL: `"a", "b"`
-  ref_terms TEXT NOT NULL    -- the parent's columns as SQL
+  ref_terms TEXT NOT NULL,   -- the parent's columns as SQL
+  name TEXT NOT NULL COLLATE NOCASE, -- '' for a key without a name
+  valid INTEGER NOT NULL     -- 0: NOT VALID, old rows are unchecked
 );
 CREATE INDEX foreign_key_state_tbl ON foreign_key_state (tbl);
 
@@ -219,7 +255,27 @@ CREATE TABLE check_state (
   tbl TEXT NOT NULL COLLATE NOCASE,
   since INTEGER NOT NULL,
   until INTEGER,
-  expression TEXT NOT NULL   -- normalised text
+  expression TEXT NOT NULL,  -- normalised text
+  name TEXT NOT NULL COLLATE NOCASE, -- '' for a check without a name
+  valid INTEGER NOT NULL     -- 0: NOT VALID, old rows are unchecked
+);
+
+-- One state of a type made by CREATE TYPE or CREATE DOMAIN.
+CREATE TABLE type_state (
+  name TEXT NOT NULL COLLATE NOCASE,
+  since INTEGER NOT NULL,
+  until INTEGER,
+  kind TEXT NOT NULL,        -- enum, domain, composite, other
+  labels TEXT NOT NULL,      -- an enum's values in their order, as a JSON array
+  base TEXT NOT NULL         -- a domain's type
+);
+
+-- One state of a sequence.
+CREATE TABLE sequence_state (
+  name TEXT NOT NULL COLLATE NOCASE,
+  since INTEGER NOT NULL,
+  until INTEGER,
+  owner TEXT NOT NULL COLLATE NOCASE -- table.column that it belongs to, '' for none
 );
 
 -- One state of a trigger.
@@ -281,14 +337,14 @@ CREATE TABLE observation (
 -- The same observation on one or more samples, grouped by fingerprint.
 CREATE TABLE failure (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, links-lost, became-null, values-cut, values-changed, type-changed-values, sequence-reset, renumbered, undecodable, misfit, launch-query, launch-command, launch-insert, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak
+  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, links-lost, became-null, values-cut, values-changed, type-changed-values, sequence-reset, renumbered, undecodable, misfit, launch-query, launch-command, launch-callable, launch-insert, model-missing, model-unreadable, model-unread, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak
   statement INTEGER,         -- the guilty statement.id, where one can be named
-  path TEXT NOT NULL,        -- the guilty file: a migration, a launch file, or the configuration that names the launch command
+  path TEXT NOT NULL,        -- the guilty file: a migration, a launch file, the launch code, or the configuration that names it
   line INTEGER NOT NULL,
   col_no INTEGER NOT NULL,   -- column of the text
   tbl TEXT NOT NULL COLLATE NOCASE,
   col TEXT NOT NULL COLLATE NOCASE,
-  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list
+  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list; interrupted: unnoticed where the relaunch comes through
   error TEXT NOT NULL,       -- the engine's message, without values
   detail TEXT NOT NULL,      -- readable text, without values
   deliberate INTEGER NOT NULL, -- did a statement ask for it in so many words?
@@ -314,6 +370,8 @@ CREATE VIEW foreign_key_before AS SELECT s.id AS statement, t.* FROM statement s
 CREATE VIEW foreign_key_after AS SELECT s.id AS statement, t.* FROM statement s JOIN foreign_key_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
 CREATE VIEW check_before AS SELECT s.id AS statement, t.* FROM statement s JOIN check_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
 CREATE VIEW check_after AS SELECT s.id AS statement, t.* FROM statement s JOIN check_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
+CREATE VIEW type_before AS SELECT s.id AS statement, t.* FROM statement s JOIN type_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
+CREATE VIEW type_after AS SELECT s.id AS statement, t.* FROM statement s JOIN type_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
 CREATE VIEW trigger_before AS SELECT s.id AS statement, t.* FROM statement s JOIN trigger_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);
 CREATE VIEW trigger_after AS SELECT s.id AS statement, t.* FROM statement s JOIN trigger_state t ON t.since <= s.id AND (t.until IS NULL OR t.until > s.id);
 CREATE VIEW view_before AS SELECT s.id AS statement, t.* FROM statement s JOIN view_state t ON t.since < s.id AND (t.until IS NULL OR t.until >= s.id);

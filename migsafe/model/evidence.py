@@ -13,11 +13,37 @@ from migsafe.model.schema import Change, Schema
 
 
 @dataclass(frozen=True, slots=True)
+class Effect:
+    """What one operation does to one table of a server while others use it.
+
+    `operation` counts the statement's operations from 0. `lock` is the server's name of the
+    strongest lock (ACCESS EXCLUSIVE, SHARE ROW EXCLUSIVE, ...; MySQL: EXCLUSIVE, SHARED, NONE), ""
+    where none is taken. `rewrites` (the table is written anew), `scans` (all rows are read) and
+    `rebuilds_index` are None where that is not known. `algorithm` is MySQL's cheapest: instant,
+    nocopy, inplace, copy. `why` says in a few words what decides it, `source` where it is written.
+    """
+
+    operation: int
+    table: str
+    lock: str
+    blocks_reads: bool = False
+    blocks_writes: bool = False
+    rewrites: bool | None = False
+    scans: bool | None = False
+    rebuilds_index: bool | None = False
+    algorithm: str = ""
+    why: str = ""
+    source: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Step:
     """One statement in the run's order, with the schema before and after it.
 
     `id` counts from 1 over the whole history. `error` is what an empty in-memory database
     answered to the statement in a rehearsal ("" where it ran, or was not rehearsed).
+    `transaction` numbers the transaction it runs in, None outside of one; `lock_timeout` and
+    `statement_timeout` are milliseconds in force (0: switched off, None: never set).
     """
 
     id: int
@@ -29,6 +55,10 @@ class Step:
     changes: tuple[Change, ...] = ()
     features: tuple[Feature, ...] = ()
     error: str = ""
+    effects: tuple[Effect, ...] = ()
+    transaction: int | None = None
+    lock_timeout: int | None = None
+    statement_timeout: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migsafe.errors import BrokenHistory
-from migsafe.model.schema import Index, Table, Trigger, View
+from migsafe.model.schema import Index, Sequence, Table, Trigger, UserType, View
 
 
 class Dialect(StrEnum):
@@ -63,7 +63,46 @@ class Kind(StrEnum):
     ATTACH = "attach"
     DETACH = "detach"
     VACUUM = "vacuum"
-    MAINTENANCE = "maintenance"  # ANALYZE, REINDEX, EXPLAIN: changes neither schema nor rows
+    MAINTENANCE = "maintenance"  # ANALYZE, EXPLAIN: changes neither schema nor rows
+    # What only servers have. What an ALTER TABLE does beyond the kinds above is `table_option`.
+    VALIDATE_CONSTRAINT = "validate_constraint"
+    ALTER_CONSTRAINT = "alter_constraint"
+    RENAME_CONSTRAINT = "rename_constraint"
+    RENAME_INDEX = "rename_index"
+    RENAME_VIEW = "rename_view"
+    ALTER_INDEX = "alter_index"
+    ATTACH_PARTITION = "attach_partition"
+    DETACH_PARTITION = "detach_partition"
+    TABLE_OPTION = "table_option"  # `name` says which, `value` what it becomes
+    TRUNCATE = "truncate"
+    LOCK_TABLE = "lock_table"
+    REINDEX = "reindex"
+    CLUSTER = "cluster"
+    REFRESH_VIEW = "refresh_view"
+    CREATE_TYPE = "create_type"  # enum, domain, composite, range: `options` say which
+    ALTER_TYPE = "alter_type"
+    DROP_TYPE = "drop_type"
+    CREATE_SEQUENCE = "create_sequence"
+    ALTER_SEQUENCE = "alter_sequence"
+    DROP_SEQUENCE = "drop_sequence"
+    CREATE_FUNCTION = "create_function"
+    DROP_FUNCTION = "drop_function"
+    CREATE_SCHEMA = "create_schema"
+    DROP_SCHEMA = "drop_schema"
+    CREATE_EXTENSION = "create_extension"
+    DROP_EXTENSION = "drop_extension"
+    CREATE_POLICY = "create_policy"
+    DROP_POLICY = "drop_policy"
+    CREATE_OTHER = "create_other"  # an object that rules know only by its kind: `value`
+    ALTER_OTHER = "alter_other"
+    DROP_OTHER = "drop_other"
+    GRANT = "grant"
+    REVOKE = "revoke"
+    COMMENT = "comment"
+    SET = "set"  # a setting of the session: `name`, `value`; option local
+    CALL = "call"
+    BLOCK = "block"  # DO: what it does follows as operations of their own, option nested
+    COPY = "copy"
     OPAQUE = "opaque"  # program code that lint cannot read
     UNREAD = "unread"  # SQL that nothing could read; never taken as safe
 
@@ -124,15 +163,19 @@ class Operation:
     """One thing that a statement does. Which fields are used depends on `kind`.
 
     `table` is the table acted on; `name` an index, trigger, view, constraint, pragma or savepoint;
-    `definition` the object created (Table, Index, Trigger, View), or for an added or altered column
-    a table of that one column with its constraints (`complete` False); `columns` the explicit
+    `definition` the object created (Table, Index, Trigger, View, UserType, Sequence), or for an
+    added or altered column a table of that one column with its constraints (`complete` False);
+    `columns` the explicit
     column list of an INSERT, or the columns of a dropped or added constraint; `where` the
     predicate's source text, None for none; `value` a pragma's value ("" when only read), an
     attached file, the text that could not be read; `conflict` IGNORE, REPLACE, ... of an INSERT or
     UPDATE, "UPSERT" for ON CONFLICT; `sources` the tables an INSERT .. SELECT, UPDATE .. FROM or
     CREATE TABLE .. AS reads in its outer FROM; `narrowing` what can drop source rows on the
     way: where, join, distinct, group, limit (tuple of those words); `query` the source text of the
-    SELECT or VALUES that gives an INSERT's rows.
+    SELECT or VALUES that gives an INSERT's rows; `options` what else the statement says, as
+    lower-case words with what they are given: concurrently, not valid, cascade, only, or replace,
+    local, `algorithm=inplace`, `lock=none`, `using=<expression>`, `using index=<name>`, `after=<column>`;
+    nested stands for an operation in the body of a DO block or procedure.
     """
 
     kind: Kind
@@ -140,7 +183,7 @@ class Operation:
     column: str = ""
     name: str = ""
     new_name: str = ""
-    definition: Table | Index | Trigger | View | None = None
+    definition: Table | Index | Trigger | View | UserType | Sequence | None = None
     if_exists: bool = False
     if_not_exists: bool = False
     temporary: bool = False
@@ -153,7 +196,16 @@ class Operation:
     narrowing: tuple[str, ...] = ()
     query: str = ""
     references: tuple[Reference, ...] = ()
+    options: tuple[str, ...] = ()
     line: int = 0
+
+    def option(self, name: str) -> str | None:
+        """What an option is given: "" where it stands alone, None where it is not there."""
+        for option in self.options:
+            word, _, value = option.partition("=")
+            if word == name:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +251,24 @@ class Migration:
 
 
 @dataclass(frozen=True, slots=True)
+class CodeStep:
+    """A file of program code that takes its turn among SQL migrations, and that nothing reads.
+
+    It runs before, or as a part of, the migration with the revision `before` ("": after the last).
+    """
+
+    path: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True)
 class History:
     """All migrations of one project, parents before children, with exactly one head.
 
     `begins_with_rows`: the driver opens that transaction only before the first statement that
     writes rows, as Python's sqlite3 does (docs.python.org, sqlite3, transaction control).
-    `ignored` are files of the folder that are no migrations, relative to the project.
+    `ignored` are files of the folder that are no migrations, relative to the project; those of
+    them that take their turn among the migrations are `code` as well.
     """
 
     dialect: Dialect
@@ -213,8 +277,10 @@ class History:
     version_tables: tuple[str, ...] = ()
     version_query: str = ""  # a SELECT on the old database that gives its revision
     transactional: bool = True  # does the runner wrap each migration, where the file is silent?
+    one_transaction: bool = False  # does one transaction wrap all pending migrations?
     begins_with_rows: bool = False
     ignored: tuple[str, ...] = ()
+    code: tuple[CodeStep, ...] = ()
     _index: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -53,7 +53,8 @@ class Probe:
     """A data rule's question for one candidate, already filled in.
 
     `place` is the statement it belongs to; `columns` names the values of `row`, which describe
-    the candidate (a row of the rule's `for_each`).
+    the candidate (a row of the rule's `for_each`). `certain`: where it finds rows, the statement
+    fails, so that it need not be asked of a run that came through.
     """
 
     rule: str
@@ -61,6 +62,7 @@ class Probe:
     when: When
     sql: str
     place: Place
+    certain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,7 +134,7 @@ class Outcome:
     probes: tuple[ProbeResult, ...] = ()
     ran: tuple[Ran, ...] = ()
     notes: tuple[str, ...] = ()  # what could not be checked, in a sentence each
-    seconds: float = 0.0
+    looks: int = 0  # the work of its statements, in the unit of engines.sqlite_guard
     tried: int = 1  # how many replays it stands for
     complete: bool = True  # False: a budget ended it early
 

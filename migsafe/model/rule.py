@@ -85,7 +85,8 @@ class Rule:
     `find` is a SELECT over the facts (for `needs` other than data) or over the replayed database
     (`needs = "data"`), with `{name}` replaced by a column of `for_each`, quoted as an identifier
     (`{raw_name}`: inserted as it is). `check` names a Python function instead. `undecided` is the
-    severity of a data rule where no sample could decide; None: then it says nothing.
+    severity of a data rule where no sample could decide; None: then it says nothing. `certain`:
+    rows that it finds make the statement fail, so that it is asked of failing replays only.
     """
 
     id: str
@@ -103,6 +104,7 @@ class Rule:
     when: When = When.STATEMENT
     undecided: Severity | None = None
     undecided_message: str = ""
+    certain: bool = False
     explains: tuple[str, ...] = ()  # pieces of engine messages that this hazard explains
     remedies: tuple[tuple[str, str], ...] = ()
     incident: Incident | None = None

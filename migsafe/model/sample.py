@@ -16,7 +16,8 @@ class Sample:
     it has had, None for a database before the first one; `weight` the number of devices it stands
     for; `data` the database's bytes, `digest` their SHA-256 in hex; `tracked` whether the
     database itself says its version (a version table, PRAGMA user_version), so that a second
-    launch can read it again.
+    launch can read it again; `sound` that SQLite found nothing wrong with the data
+    (PRAGMA quick_check).
     """
 
     path: str
@@ -25,3 +26,4 @@ class Sample:
     digest: str
     weight: float = 1.0
     tracked: str = ""  # "" | "table" | "user_version"
+    sound: bool = False

@@ -28,6 +28,10 @@ class Column:
     collation: str = ""
     generated: str = ""  # the expression of a generated column, normalised
     stored: bool = False  # generated columns: STORED rather than VIRTUAL
+    identity: str = ""  # always, by default (PostgreSQL), auto_increment (MySQL), "" for none
+    charset: str = ""  # MySQL: CHARACTER SET
+    on_update: str = ""  # MySQL: ON UPDATE CURRENT_TIMESTAMP
+    comment: str = ""  # MySQL: COMMENT
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +42,7 @@ class IndexColumn:
     expression: bool = False
     collation: str = ""
     descending: bool = False
+    length: int = 0  # MySQL: only so many characters from the left; 0 for all
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +54,25 @@ class Index:
     columns: tuple[IndexColumn, ...] = ()
     unique: bool = False
     where: str = ""  # normalised predicate of a partial index
+    method: str = ""  # btree, hash, gin, fulltext, spatial, ...; "" for the engine's default
+    include: tuple[str, ...] = ()
+    valid: bool = True
+    nulls_distinct: bool = True
+    only: bool = False  # PostgreSQL: ON ONLY a partitioned table
+    implicit: bool = field(default=False, compare=False)  # MySQL made it for a foreign key
 
 
 @dataclass(frozen=True, slots=True)
 class Unique:
-    """A UNIQUE clause of a table or column (not of CREATE UNIQUE INDEX)."""
+    """A UNIQUE clause of a table or column (not of CREATE UNIQUE INDEX).
+
+    `exclusion` is the text of an EXCLUDE constraint (PostgreSQL), "" for a plain UNIQUE.
+    """
 
     columns: tuple[str, ...]
     name: str = ""
+    exclusion: str = ""
+    nulls_distinct: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +86,8 @@ class ForeignKey:
     on_update: str = "NO ACTION"
     deferred: bool = False  # DEFERRABLE INITIALLY DEFERRED
     name: str = ""
+    valid: bool = True  # False: NOT VALID (PostgreSQL)
+    deferrable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +96,8 @@ class Check:
 
     expression: str
     name: str = ""
+    valid: bool = True  # False: NOT VALID (PostgreSQL)
+    enforced: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +118,12 @@ class Table:
     virtual: str = ""
     temporary: bool = False
     complete: bool = True
+    partitioned: str = ""  # RANGE (a) and the like, normalised; "" for none
+    partition_of: str = ""  # the parent, where it is a partition
+    inherits: tuple[str, ...] = ()
+    unlogged: bool = False
+    key_name: str = ""  # the name of the primary key's constraint, where one is written
+    options: tuple[tuple[str, str], ...] = ()  # MySQL: engine, charset, collate, ... in lower case
 
     def column(self, name: str) -> Column | None:
         """The column of that name, whatever its case."""
@@ -131,11 +157,39 @@ class View:
     select: str = ""  # normalised text of the SELECT
     columns: tuple[str, ...] = ()  # explicit column list, where given
     mentions: tuple[str, ...] = ()
+    materialised: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class UserType:
+    """A type made by CREATE TYPE or CREATE DOMAIN (PostgreSQL).
+
+    `kind` is enum, domain, composite or other; `labels` an enum's values in their order; `base`
+    a domain's type as written; `checks` a domain's CHECK expressions.
+    """
+
+    name: str
+    kind: str = "other"
+    labels: tuple[str, ...] = ()
+    base: str = ""
+    not_null: bool = False
+    checks: tuple[Check, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A sequence (PostgreSQL, MariaDB). `owner` is `table.column` that it belongs to, or ""."""
+
+    name: str
+    type: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """A whole schema: four mappings, each keyed by `fold_name(name)`. Treat them as read-only.
+    """A whole schema: mappings, each keyed by `fold_name(name)`. Treat them as read-only.
+
+    On servers a name outside the default schema (PostgreSQL: public) is written `schema.name`.
 
     `complete` is False where something outside the known history may have made more objects.
     """
@@ -145,6 +199,8 @@ class Schema:
     triggers: Mapping[str, Trigger] = field(default_factory=dict)
     views: Mapping[str, View] = field(default_factory=dict)
     complete: bool = True
+    types: Mapping[str, UserType] = field(default_factory=dict)
+    sequences: Mapping[str, Sequence] = field(default_factory=dict)
 
     def table(self, name: str) -> Table | None:
         """The table of that name, whatever its case."""

@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from migsafe.model.migration import Dialect, Kind, Operation
 from migsafe.model.schema import Index, Schema, Table, Trigger, View, fold_name
-from migsafe.schema import fold_columns, fold_rename
+from migsafe.schema import fold_columns, fold_mysql, fold_postgres, fold_rename
 
 TEMPORARY = "temp."
 """The prefix of the keys of temporary objects."""
@@ -30,8 +30,22 @@ def fold(schema: Schema, operation: Operation, dialect: Dialect) -> Schema:
     (lang_naming.html). A table is renamed as SQLite 3.26 and later do it: foreign keys, triggers
     and views follow (lang_altertable.html). Never raises for an operation out of place.
     """
+    if dialect is Dialect.MYSQL:
+        return fold_mysql.fold(schema, operation, lambda s, o: _stepped(s, o, dialect))
+    if dialect is Dialect.POSTGRES:
+        return fold_postgres.fold(schema, operation, lambda s, o: _stepped(s, o, dialect))
+    return _stepped(schema, operation, dialect)
+
+
+def _stepped(schema: Schema, operation: Operation, dialect: Dialect) -> Schema:
     step = _STEPS.get(operation.kind)
     return schema if step is None else step(schema, operation, dialect)
+
+
+def doubted(schema: Schema) -> Schema:
+    """The schema after something that nothing is known of: any table may have changed."""
+    tables = {key: replace(table, complete=False) for key, table in schema.tables.items()}
+    return replace(schema, tables=tables, complete=False)
 
 
 def _opened(schema: Schema, *_: object) -> Schema:

@@ -15,7 +15,7 @@ _LITERALS = {NUMBER, STRING, BLOB}
 
 
 @dataclass(slots=True)
-class _Draft:
+class Draft:
     """A table while it is being read."""
 
     columns: list[Column] = field(default_factory=list)
@@ -25,12 +25,14 @@ class _Draft:
     primary_key: tuple[str, ...] = ()
     autoincrement: bool = False
     constraint: str = ""  # the name given by CONSTRAINT, until it is used
+    key_name: str = ""  # the name of the primary key's constraint
 
     def alter(self, **changes: Any) -> None:
         """Change the column that is being read."""
         self.columns[-1] = replace(self.columns[-1], **changes)
 
     def named(self) -> str:
+        """The name that CONSTRAINT gave, once."""
         name, self.constraint = self.constraint, ""
         return name
 
@@ -57,8 +59,8 @@ def table(reader: Reader, name: str, temporary: bool) -> Table:
     )
 
 
-def _body(reader: Reader) -> _Draft:
-    draft = _Draft()
+def _body(reader: Reader) -> Draft:
+    draft = Draft()
     reader.expect("(")
     while True:
         if reader.peek() in _TABLE_CLAUSES and draft.columns:
@@ -87,7 +89,7 @@ def _options(reader: Reader) -> tuple[bool, bool]:
 
 def added_column(reader: Reader, table_name: str) -> Table:
     """The column definition of ALTER TABLE .. ADD COLUMN as a table of one column."""
-    draft = _Draft()
+    draft = Draft()
     column(reader, draft)
     return Table(
         table_name,
@@ -100,7 +102,7 @@ def added_column(reader: Reader, table_name: str) -> Table:
     )
 
 
-def column(reader: Reader, draft: _Draft) -> None:
+def column(reader: Reader, draft: Draft) -> None:
     """One column definition with its constraints, added to the draft."""
     name = reader.name()
     draft.columns.append(Column(name, type=_type(reader)))
@@ -137,7 +139,7 @@ def _words(reader: Reader, tokens: Sequence[Token]) -> str:
     return text
 
 
-def _column_constraint(reader: Reader, draft: _Draft, name: str) -> None:
+def _column_constraint(reader: Reader, draft: Draft, name: str) -> None:
     word = reader.peek()
     read = _COLUMN_READERS.get(word)
     if read is None:
@@ -146,11 +148,11 @@ def _column_constraint(reader: Reader, draft: _Draft, name: str) -> None:
     read(reader, draft, name)
 
 
-def _constraint_name(reader: Reader, draft: _Draft, _: str) -> None:
+def _constraint_name(reader: Reader, draft: Draft, _: str) -> None:
     draft.constraint = reader.name()
 
 
-def _primary_key(reader: Reader, draft: _Draft, name: str) -> None:
+def _primary_key(reader: Reader, draft: Draft, name: str) -> None:
     reader.expect("KEY")
     reader.accept_any("ASC", "DESC")
     _conflict(reader)
@@ -159,7 +161,7 @@ def _primary_key(reader: Reader, draft: _Draft, name: str) -> None:
     draft.named()
 
 
-def _not_null(reader: Reader, draft: _Draft, name: str) -> None:
+def _not_null(reader: Reader, draft: Draft, name: str) -> None:
     if reader.peek() == "DEFERRABLE":
         _defer(reader, draft, name)
         return
@@ -169,22 +171,22 @@ def _not_null(reader: Reader, draft: _Draft, name: str) -> None:
     draft.named()
 
 
-def _null(reader: Reader, draft: _Draft, _: str) -> None:
+def _null(reader: Reader, draft: Draft, _: str) -> None:
     _conflict(reader)
     draft.named()
 
 
-def _unique(reader: Reader, draft: _Draft, name: str) -> None:
+def _unique(reader: Reader, draft: Draft, name: str) -> None:
     _conflict(reader)
     draft.uniques.append(Unique((name,), draft.named()))
 
 
-def _check(reader: Reader, draft: _Draft, _: str) -> None:
+def _check(reader: Reader, draft: Draft, _: str) -> None:
     draft.checks.append(Check(normalised(reader.group()), draft.named()))
     _conflict(reader)
 
 
-def _default(reader: Reader, draft: _Draft, _: str) -> None:
+def _default(reader: Reader, draft: Draft, _: str) -> None:
     start = reader.at
     if reader.peek() == "(":
         reader.group()
@@ -204,16 +206,16 @@ def _term(reader: Reader, *, signed: bool) -> None:
         raise UnreadError(f"a number expected after DEFAULT, {token.text} found")
 
 
-def _collate(reader: Reader, draft: _Draft, _: str) -> None:
+def _collate(reader: Reader, draft: Draft, _: str) -> None:
     name = reader.name().upper()
     draft.alter(collation="" if name == "BINARY" else name)
 
 
-def _references(reader: Reader, draft: _Draft, name: str) -> None:
+def _references(reader: Reader, draft: Draft, name: str) -> None:
     draft.foreign_keys.append(_foreign_key(reader, (name,), draft.named()))
 
 
-def _defer(reader: Reader, draft: _Draft, _: str) -> None:
+def _defer(reader: Reader, draft: Draft, _: str) -> None:
     """[NOT] DEFERRABLE apart from its REFERENCES: about the table's latest foreign key."""
     reader.at -= 1
     deferred = _deferred(reader)
@@ -221,20 +223,20 @@ def _defer(reader: Reader, draft: _Draft, _: str) -> None:
         draft.foreign_keys[-1] = replace(draft.foreign_keys[-1], deferred=deferred)
 
 
-def _generated(reader: Reader, draft: _Draft, name: str) -> None:
+def _generated(reader: Reader, draft: Draft, name: str) -> None:
     reader.expect("ALWAYS")
     reader.expect("AS")
     _generated_as(reader, draft, name)
 
 
-def _generated_as(reader: Reader, draft: _Draft, _: str) -> None:
+def _generated_as(reader: Reader, draft: Draft, _: str) -> None:
     expression = normalised(reader.group())
     stored = reader.accept_any("STORED", "VIRTUAL") == "STORED"
     draft.alter(generated=expression, stored=stored)
     draft.named()
 
 
-_COLUMN_READERS: dict[str, Callable[[Reader, _Draft, str], None]] = {
+_COLUMN_READERS: dict[str, Callable[[Reader, Draft, str], None]] = {
     "CONSTRAINT": _constraint_name,
     "PRIMARY": _primary_key,
     "NOT": _not_null,
@@ -258,7 +260,7 @@ def _conflict(reader: Reader) -> None:
         raise UnreadError("what to do ON CONFLICT expected")
 
 
-def _table_constraints(reader: Reader, draft: _Draft) -> None:
+def _table_constraints(reader: Reader, draft: Draft) -> None:
     # SQLite lets table constraints follow each other without commas.
     while reader.peek() in _TABLE_CLAUSES:
         read = _TABLE_READERS[reader.next().upper]
@@ -267,7 +269,7 @@ def _table_constraints(reader: Reader, draft: _Draft) -> None:
         draft.named()
 
 
-def _table_primary_key(reader: Reader, draft: _Draft, _: str) -> None:
+def _table_primary_key(reader: Reader, draft: Draft, _: str) -> None:
     reader.expect("KEY")
     terms = _key_terms(reader)
     draft.primary_key = tuple(_key_column(t) for t in terms)
@@ -276,20 +278,20 @@ def _table_primary_key(reader: Reader, draft: _Draft, _: str) -> None:
     draft.named()
 
 
-def _table_unique(reader: Reader, draft: _Draft, _: str) -> None:
+def _table_unique(reader: Reader, draft: Draft, _: str) -> None:
     columns = tuple(_key_column(t) for t in _key_terms(reader))
     _conflict(reader)
     draft.uniques.append(Unique(columns, draft.named()))
 
 
-def _table_foreign_key(reader: Reader, draft: _Draft, _: str) -> None:
+def _table_foreign_key(reader: Reader, draft: Draft, _: str) -> None:
     reader.expect("KEY")
     columns = reader.names()
     reader.expect("REFERENCES")
     draft.foreign_keys.append(_foreign_key(reader, columns, draft.named()))
 
 
-_TABLE_READERS: dict[str, Callable[[Reader, _Draft, str], None]] = {
+_TABLE_READERS: dict[str, Callable[[Reader, Draft, str], None]] = {
     "CONSTRAINT": _constraint_name,
     "PRIMARY": _table_primary_key,
     "UNIQUE": _table_unique,

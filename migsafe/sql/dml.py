@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from migsafe.model.migration import Assignment, Kind, Operation, Reference
+from migsafe.model.migration import Assignment, Dialect, Kind, Operation, Reference
 from migsafe.model.schema import Column, Table
 from migsafe.sql import query
 from migsafe.sql.reader import Reader, UnreadError, first_outside, separated
@@ -29,6 +29,9 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     Where sqlglot cannot read its expressions, a second operation of kind UNREAD says so.
     """
     line = reader.line()
+    if reader.peek() in {"(", "TABLE"}:
+        return _query(reader, line)
+    hidden = _hidden(reader)
     prefix = reader.source(reader.until(*_VERBS)) if reader.peek() == "WITH" else ""
     verb = reader.peek()
     if verb not in _VERBS:
@@ -44,10 +47,45 @@ def read(reader: Reader) -> tuple[Operation, ...]:
         reader.rest()
         found = Operation(Kind.SELECT, sources=shape.sources, narrowing=shape.narrowing)
     query_text = f"{prefix} {found.query}" if prefix and found.query else found.query
-    found = replace(found, line=line, query=query_text, references=_placed(reader, shape))
+    found = replace(found, line=line, query=query_text, references=placed(reader, shape))
     if problem:
-        return found, Operation(Kind.UNREAD, value=problem, line=line)
-    return (found,)
+        return (*hidden, found, Operation(Kind.UNREAD, value=problem, line=line))
+    return (*hidden, found)
+
+
+def _query(reader: Reader, line: int) -> tuple[Operation, ...]:
+    """A bracketed SELECT, or TABLE t."""
+    shape, problem = query.shape(reader.sql, reader.dialect)
+    reader.rest()
+    found = Operation(Kind.SELECT, sources=shape.sources, narrowing=shape.narrowing, line=line)
+    return (found, Operation(Kind.UNREAD, value=problem, line=line)) if problem else (found,)
+
+
+def _hidden(reader: Reader) -> tuple[Operation, ...]:
+    """What the common table expressions of PostgreSQL write (manual, 7.8.4)."""
+    if reader.dialect is not Dialect.POSTGRES or reader.peek() != "WITH":
+        return ()
+    found: list[Operation] = []
+    tokens = reader.tokens
+    for at in range(1, len(tokens)):
+        if tokens[at].upper in {"INSERT", "UPDATE", "DELETE"} and tokens[at - 1].text == "(":
+            inner = Reader(reader.sql, reader.dialect)
+            inner.at = at - 1
+            text = reader.source(inner.group())
+            found += read(Reader(text, reader.dialect, reader.line(tokens[at])))
+    return tuple(found)
+
+
+def _target(reader: Reader) -> tuple[str, bool]:
+    """The table that is written, and whether it is a temporary one of SQLite."""
+    if reader.dialect is Dialect.SQLITE:
+        schema, table = reader.qualified()
+        return table, schema.lower() == "temp"
+    if reader.dialect is Dialect.POSTGRES:
+        reader.accept("ONLY")
+    table = reader.relation()
+    reader.accept("*")
+    return table, False
 
 
 def create_as(reader: Reader, common: Operation) -> Operation:
@@ -68,14 +106,15 @@ def create_as(reader: Reader, common: Operation) -> Operation:
     return replace(
         common,
         definition=made,
-        assignments=_assigned(shape, shape.outputs, _texts(body, reader)),
+        assignments=assigned(shape, shape.outputs, _texts(body, reader)),
         sources=shape.sources,
         narrowing=shape.narrowing,
-        references=_placed(reader, shape),
+        references=placed(reader, shape),
     )
 
 
-def _placed(reader: Reader, shape: query.Shape) -> tuple[Reference, ...]:
+def placed(reader: Reader, shape: query.Shape) -> tuple[Reference, ...]:
+    """The references of a shape, their lines counted as the caller counts."""
     first = reader.line(reader.tokens[0])
     return tuple(replace(r, line=first + r.line) for r in shape.references)
 
@@ -85,11 +124,11 @@ def _insert(reader: Reader, shape: query.Shape) -> Operation:
     if reader.accept("OR"):
         conflict = reader.next().upper
     reader.expect("INTO")
-    schema, table = reader.qualified()
+    table, temporary = _target(reader)
     if reader.accept("AS"):
         reader.name()
     columns = reader.names() if reader.peek() == "(" else ()
-    body = reader.rest()
+    body = _overriding(reader.rest())
     upsert = _upsert(body)
     if upsert is not None and not conflict:
         conflict = "UPSERT"
@@ -97,14 +136,19 @@ def _insert(reader: Reader, shape: query.Shape) -> Operation:
     return Operation(
         Kind.INSERT,
         table=table,
-        temporary=schema.lower() == "temp",
+        temporary=temporary,
         conflict=conflict,
         columns=columns,
-        assignments=_assigned(shape, columns, _texts(body, reader)),
+        assignments=assigned(shape, columns, _texts(body, reader)),
         sources=shape.sources,
         narrowing=shape.narrowing,
         query=reader.source(body) if shape.fills else "",
     )
+
+
+def _overriding(body: Sequence[Token]) -> Sequence[Token]:
+    """Without OVERRIDING {SYSTEM | USER} VALUE (PostgreSQL)."""
+    return body[3:] if body and body[0].upper == "OVERRIDING" else body
 
 
 def _upsert(body: Sequence[Token]) -> int | None:
@@ -117,16 +161,18 @@ def _upsert(body: Sequence[Token]) -> int | None:
 def _texts(body: Sequence[Token], reader: Reader) -> list[str]:
     """The source of each value that an INSERT's first row, or its SELECT, gives."""
     if body and body[0].upper == "VALUES":
-        return _first_row(body, reader)
-    return _select_list(body, reader)
+        return first_row(body, reader)
+    return select_list(body, reader)
 
 
-def _first_row(body: Sequence[Token], reader: Reader) -> list[str]:
+def first_row(body: Sequence[Token], reader: Reader) -> list[str]:
+    """The source of each value in the first row after VALUES."""
     row = body[1 : first_outside(body, (",",), 1)]
     return [reader.source(term) for term in separated(row[1:-1])]
 
 
-def _select_list(body: Sequence[Token], reader: Reader) -> list[str]:
+def select_list(body: Sequence[Token], reader: Reader) -> list[str]:
+    """The source of each value that a SELECT gives, without its alias."""
     start = first_outside(body, ("SELECT",))
     if start is None:
         return []
@@ -155,9 +201,10 @@ def _is_alias(before: Token, last: Token) -> bool:
 _OPERANDS = {"END", "NULL", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"}
 
 
-def _assigned(
+def assigned(
     shape: query.Shape, columns: tuple[str, ...], texts: list[str]
 ) -> tuple[Assignment, ...]:
+    """What fills the columns of an INSERT; the texts count only where there is one for each."""
     fills = shape.fills
     same = len(texts) == len(fills)
     names = _filled(shape, columns)
@@ -189,7 +236,7 @@ def _filled(shape: query.Shape, columns: tuple[str, ...]) -> list[str]:
 def _update(reader: Reader, shape: query.Shape) -> Operation:
     reader.expect("UPDATE")
     conflict = reader.next().upper if reader.accept("OR") else ""
-    schema, table = reader.qualified()
+    table, temporary = _target(reader)
     reader.until("SET")
     reader.expect("SET")
     terms = separated(reader.until("FROM", "WHERE", *_TAIL))
@@ -201,10 +248,10 @@ def _update(reader: Reader, shape: query.Shape) -> Operation:
     return Operation(
         Kind.UPDATE,
         table=table,
-        temporary=schema.lower() == "temp",
+        temporary=temporary,
         conflict=conflict,
         where=where,
-        assignments=_set(shape, pairs),
+        assignments=set_to(shape, pairs),
         sources=shape.sources,
         narrowing=shape.narrowing,
     )
@@ -234,7 +281,8 @@ def _pairs(term: Sequence[Token], reader: Reader) -> list[tuple[str, str]]:
     return [(name, reader.source(one)) for name, one in zip(names, row, strict=True)]
 
 
-def _set(shape: query.Shape, pairs: list[tuple[str, str]]) -> tuple[Assignment, ...]:
+def set_to(shape: query.Shape, pairs: list[tuple[str, str]]) -> tuple[Assignment, ...]:
+    """What an UPDATE sets, from pairs of a column and the source of its value."""
     if len(pairs) != len(shape.fills):
         return tuple(Assignment(name, text, "expression") for name, text in pairs)
     return tuple(
@@ -246,7 +294,6 @@ def _set(shape: query.Shape, pairs: list[tuple[str, str]]) -> tuple[Assignment, 
 def _delete(reader: Reader) -> Operation:
     reader.expect("DELETE")
     reader.expect("FROM")
-    schema, table = reader.qualified()
+    table, temporary = _target(reader)
     reader.until("WHERE", *_TAIL)
-    temporary = schema.lower() == "temp"
     return Operation(Kind.DELETE, table=table, temporary=temporary, where=_where(reader))

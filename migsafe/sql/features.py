@@ -6,6 +6,7 @@ each entry.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -159,6 +160,7 @@ def _at(feature: Feature, line: int) -> Feature:
 
 def _found(tokens: Sequence[Token]) -> Iterator[tuple[Token, Feature]]:
     words = [t.upper for t in tokens]
+    yield from _searched(tokens)
     for find in _FINDERS:
         yield from ((tokens[at], feature) for at, feature in find(words))
     for at, word in enumerate(words):
@@ -274,6 +276,35 @@ def _schema_table(words: Sequence[str]) -> Iterator[tuple[int, Feature]]:
     for at, word in enumerate(words):
         if word in {"SQLITE_SCHEMA", "SQLITE_TEMP_SCHEMA"}:
             yield at, _built("the name sqlite_schema", "3.33.0", "schematab.html")
+
+
+_SEARCH_OPTIONS = (
+    ("TRIGRAM", "the trigram tokenizer", "3.34.0"),
+    ("REMOVE_DIACRITICS 2", "remove_diacritics 2", "3.27.0"),
+    ("CONTENTLESS_DELETE", "contentless_delete", "3.43.0"),
+)
+"""Options of full-text tables: the words that show them, their name, the first version."""
+
+
+def _searched(tokens: Sequence[Token]) -> Iterator[tuple[Token, Feature]]:
+    """Options of CREATE VIRTUAL TABLE stand in quotes or bare: tokenize = 'trigram'."""
+    if [t.upper for t in tokens[:3]] != ["CREATE", "VIRTUAL", "TABLE"]:
+        return
+    for at, token in enumerate(tokens[:-1]):
+        if tokens[at + 1].text != "=" or token.upper not in {"TOKENIZE", "CONTENTLESS_DELETE"}:
+            continue
+        given = " ".join(re.findall(r"\w+", " ".join((token.text, *_option(tokens, at + 2)))))
+        for words, name, since in _SEARCH_OPTIONS:
+            if re.search(rf"\b{words}\b", given.upper()):
+                yield token, _built(name, since, "fts5.html")
+
+
+def _option(tokens: Sequence[Token], start: int) -> Iterator[str]:
+    """The option's value: what stands before the next comma or the closing bracket."""
+    for token in tokens[start:]:
+        if token.text in {",", ")"}:
+            return
+        yield token.text
 
 
 _FINDERS: tuple[_Finder, ...] = (

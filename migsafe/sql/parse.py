@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from migsafe.model.migration import Dialect, Kind, Operation
 from migsafe.model.schema import Index, Table, Trigger, View
 from migsafe.sql import create as tables
 from migsafe.sql import objects, tokens
-from migsafe.sql.reader import Reader, UnreadError, mentions
+from migsafe.sql.reader import Read, Reader, UnreadError, mentions
 from migsafe.sql.tokens import Token
-
-Read = Callable[[Reader], tuple[Operation, ...]]
 
 
 def normalise(sql: str, dialect: Dialect = Dialect.SQLITE) -> str:
@@ -33,7 +31,7 @@ def operations(sql: str, dialect: Dialect, first_line: int = 1) -> tuple[Operati
     `value` says why.
     """
     reader = Reader(sql, dialect, first_line)
-    read = _STATEMENTS.get(reader.peek())
+    read = _readers(dialect).get(reader.peek())
     try:
         if read is None:
             raise UnreadError(f"{_shown(reader)} does not start a statement that is known")
@@ -44,6 +42,19 @@ def operations(sql: str, dialect: Dialect, first_line: int = 1) -> tuple[Operati
     return found
 
 
+def _readers(dialect: Dialect) -> Mapping[str, Read]:
+    """The readers of a dialect by a statement's first word; each dialect is loaded on demand."""
+    if dialect is Dialect.SQLITE:
+        return _STATEMENTS
+    if dialect is Dialect.POSTGRES:
+        from migsafe.sql import postgres  # noqa: PLC0415
+
+        return postgres.STATEMENTS
+    from migsafe.sql import mysql  # noqa: PLC0415
+
+    return mysql.STATEMENTS
+
+
 def _shown(reader: Reader) -> str:
     return reader.tokens[0].text if reader.tokens else "nothing"
 
@@ -51,7 +62,8 @@ def _shown(reader: Reader) -> str:
 def create(sql: str, dialect: Dialect = Dialect.SQLITE) -> Table | Index | Trigger | View | None:
     """The object that a CREATE statement makes; None where it makes none or cannot be read."""
     found = operations(sql, dialect)
-    return found[0].definition if found else None
+    made = found[0].definition if found else None
+    return made if isinstance(made, Table | Index | Trigger | View) else None
 
 
 # -- CREATE -----------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from migsafe.sql import postgres_objects as objects
 from migsafe.sql import postgres_session as session
 from migsafe.sql.postgres_alter import alter_index, alter_table, alter_view
 from migsafe.sql.reader import Read, Reader, UnreadError, mentions, normalised
-from migsafe.sql.tokens import NAMES, Token, joined, stripped
+from migsafe.sql.tokens import NAMES, STRING, Token, joined, stripped
 
 Make = Callable[[Reader, Operation], Operation]
 
@@ -302,7 +302,25 @@ def _drop_trigger(reader: Reader) -> Operation:
 def _rows(reader: Reader) -> tuple[Operation, ...]:
     from migsafe.sql import dml  # noqa: PLC0415 - sqlglot is imported only where rows move
 
-    return dml.read(reader)
+    setting = _set_config(reader)
+    return (setting,) if setting else dml.read(reader)
+
+
+def _set_config(reader: Reader) -> Operation | None:
+    """`SELECT set_config('name', 'value', is_local)` is a SET (manual, 9.28.1)."""
+    words = [t.text.lower() for t in reader.tokens[:5]]
+    if words[:1] != ["select"] or "set_config" not in words:
+        return None
+    at = words.index("set_config") + 1
+    terms = [t for t in reader.tokens[at:] if t.text not in {"(", ")", ","}]
+    if len(terms) != 3 or terms[0].kind != STRING or terms[1].kind != STRING:
+        return None
+    line = reader.line()
+    reader.rest()
+    local = ("local",) if terms[2].upper == "TRUE" else ()
+    return Operation(
+        Kind.SET, name=terms[0].name.lower(), value=terms[1].name, options=local, line=line
+    )
 
 
 STATEMENTS: dict[str, Read] = {

@@ -84,7 +84,7 @@ def column(reader: Reader, draft: Draft) -> None:
     typed = reader and reader.peek() not in {",", ")"} and not reader.accept("WITH", "OPTIONS")
     declared = type_name(reader) if typed and reader.peek() not in _COLUMN_READERS else ""
     identity = "serial" if declared.lower() in SERIALS else ""
-    draft.columns.append(Column(name, declared, identity=identity))
+    draft.columns.append(Column(name, declared, bool(identity), identity=identity))
     while reader and reader.peek() not in {",", ")"}:
         read = _COLUMN_READERS.get(reader.peek())
         if read is None:

@@ -32,7 +32,7 @@ def shape(sql: str, dialect: Dialect) -> tuple[Shape, str]:
     if statement is None:
         return Shape(), _NOT_READ
     try:
-        return _shape(statement, Names(statement, sql)), ""
+        return _shape(statement, Names(statement, sql, dialect)), ""
     except Exception:  # broken SQL that the parser lets through gives trees of any shape
         return Shape(), _NOT_READ
 
@@ -86,7 +86,7 @@ def _items_sources(query: exp.Expr, names: Names, inside: tuple[int, ...]) -> It
     for _, item in tree.parts(query):
         inner = _query_behind(item, names)
         if inner is None and isinstance(item, exp.Table) and item.name:
-            yield item.name
+            yield names.name_of(item)
         elif inner is not None and id(inner) not in inside:
             yield from _sources(inner, names, (*inside, id(inner)))
 

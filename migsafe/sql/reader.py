@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from migsafe.model.migration import Dialect
+from migsafe.model.migration import Dialect, Operation
 from migsafe.sql.mentions import mentions
-from migsafe.sql.tokens import NAMES, RESERVED, Lines, Token, joined, stripped, tokenize
+from migsafe.sql.tokens import (
+    NAMES,
+    RESERVED,
+    STRING,
+    WORD,
+    Lines,
+    Token,
+    joined,
+    stripped,
+    tokenize,
+)
 
-__all__ = ["Reader", "UnreadError", "first_outside", "mentions", "normalised", "separated"]
+__all__ = ["Read", "Reader", "UnreadError", "first_outside", "mentions", "normalised", "separated"]
+
+
+_LONGEST = 63  # bytes of a name in PostgreSQL
 
 
 class UnreadError(Exception):
     """The text is not a statement that the reader knows."""
+
+
+Read = Callable[["Reader"], tuple[Operation, ...]]
+"""Reads one whole statement."""
 
 
 class Reader:
@@ -81,12 +98,18 @@ class Reader:
     def name(self) -> str:
         """An identifier, without its quotes."""
         token = self.next()
-        if token.kind not in NAMES or self._reserved(token):
+        if token.kind not in NAMES or self._no_name(token):
             raise UnreadError(f"a name expected, {token.text} found")
-        return token.name
+        if self.dialect is not Dialect.POSTGRES:
+            return token.name
+        # Bare names are folded, all are cut (manual, 4.1.1 Identifiers and Key Words).
+        name = token.text.lower() if token.kind == WORD else token.name
+        return name if len(name) < _LONGEST else name.encode()[:_LONGEST].decode(errors="ignore")
 
-    def _reserved(self, token: Token) -> bool:
-        return self.dialect is Dialect.SQLITE and token.upper in RESERVED
+    def _no_name(self, token: Token) -> bool:
+        if self.dialect is Dialect.SQLITE:
+            return token.upper in RESERVED
+        return token.kind == STRING
 
     def qualified(self) -> tuple[str, str]:
         """A name with the schema before it, "" for none: `temp.t` gives ("temp", "t")."""
@@ -94,6 +117,22 @@ class Reader:
         if self.accept("."):
             return first, self.name()
         return "", first
+
+    def relation(self) -> str:
+        """A server's object: `name` in the default schema, else `schema.name`."""
+        parts = [self.name()]
+        while self.accept("."):
+            parts.append(self.name())
+        if self.dialect is Dialect.POSTGRES and parts[0] == "public":
+            parts = parts[1:] or parts
+        return ".".join(parts)
+
+    def relations(self) -> tuple[str, ...]:
+        """A comma-separated list of objects."""
+        found = [self.relation()]
+        while self.accept(","):
+            found.append(self.relation())
+        return tuple(found)
 
     def names(self) -> tuple[str, ...]:
         """A bracketed list of names."""

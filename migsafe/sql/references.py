@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from sqlglot import exp
 
-from migsafe.model.migration import Reference
+from migsafe.model.migration import Dialect, Reference
 from migsafe.sql import tree
 from migsafe.sql.tokens import Lines
 
@@ -22,12 +22,17 @@ class _Scope(NamedTuple):
 class Names:
     """Resolves the names of one statement."""
 
-    def __init__(self, statement: exp.Expr, sql: str) -> None:
+    def __init__(self, statement: exp.Expr, sql: str, dialect: Dialect) -> None:
         self._statement = statement
+        self._dialect = dialect
         self._sql = sql
         self._lines = Lines(sql)
         self._target = tree.target(statement)
         self._shared = tree.common_tables(statement)
+
+    def name_of(self, table: exp.Expr) -> str:
+        """The name of a table in a FROM clause."""
+        return tree.table_name(table, self._dialect) if isinstance(table, exp.Table) else table.name
 
     def shared(self, item: exp.Expr) -> exp.Expr | None:
         """The query behind an item of a FROM clause that names a common table expression."""
@@ -61,10 +66,17 @@ class Names:
             yield self._reference(name, "write", self._target_name, name.name)
 
     def _tables(self) -> Iterator[tuple[int, Reference]]:
+        listed = self._statement.args.get("tables") or ()  # MySQL: DELETE a, b FROM a JOIN b
+        aliases = {t.name.lower() for t in listed} | self._set_aliases()
         for node in self._statement.find_all(exp.Table):
+            if any(node is t for t in listed):
+                continue
             if isinstance(node.this, exp.Identifier) and self.shared(node) is None:
-                role = "write" if node is self._target else "read"
-                yield self._reference(node.this, role, node.name)
+                written = (node is self._target and not aliases) or (
+                    node.alias_or_name.lower() in aliases and self._acted_on(node)
+                )
+                role = "write" if written else "read"
+                yield self._reference(node.this, role, self.name_of(node))
         for looked in self._looked_into():
             if looked.args.get("table") or looked.name.lower() not in self._shared:
                 yield self._reference(looked.this, "read", looked.name)
@@ -76,7 +88,9 @@ class Names:
             if not isinstance(node.this, exp.Identifier) or id(node) in tables:
                 continue
             if id(node) in written:
-                yield self._reference(node.this, "write", self._target_name, node.name)
+                qualified = node.args.get("table") is not None
+                table = self.table_of(node, certain=True) if qualified else ""
+                yield self._reference(node.this, "write", table or self._target_name, node.name)
             else:
                 table = self.table_of(node, certain=True)
                 yield self._reference(node.this, "read", table, node.name)
@@ -92,7 +106,7 @@ class Names:
 
     @property
     def _target_name(self) -> str:
-        return self._target.name if self._target is not None else ""
+        return self.name_of(self._target) if self._target is not None else ""
 
     def _looked_into(self) -> Iterator[exp.Column]:
         """The tables after IN, which sqlglot takes for columns (`x IN t`)."""
@@ -119,6 +133,17 @@ class Names:
                 elif left is not None:
                     yield left
 
+    def _set_aliases(self) -> set[str]:
+        """The tables before the columns that an UPDATE of several tables sets (MySQL)."""
+        if not isinstance(self._statement, exp.Update):
+            return set()
+        columns = (n for n in self._written() if isinstance(n, exp.Column))
+        return {str(n.args["table"].name).lower() for n in columns if n.args.get("table")}
+
+    def _acted_on(self, node: exp.Table) -> bool:
+        """Is this one of the statement's own tables, and not one of a subquery?"""
+        return node.find_ancestor(exp.Select, exp.Subquery, exp.CTE) is None
+
     # -- scopes -----------------------------------------------------------------------------------
 
     def _scopes(self, node: exp.Expr) -> Iterator[_Scope]:
@@ -143,7 +168,7 @@ class Names:
         tables = {}
         for item in items:
             plain = isinstance(item, exp.Table) and self.shared(item) is None
-            tables[item.alias_or_name.lower()] = item.name if plain else ""
+            tables[item.alias_or_name.lower()] = self.name_of(item) if plain else ""
         return _Scope(tables, next(iter(tables.values())) if len(items) == 1 else "")
 
     def _conflict_scope(self) -> _Scope:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from functools import cache
 
 from migsafe.model.migration import Dialect, Span, Statement
-from migsafe.sql.tokens import Lines
+from migsafe.sql import split_mysql
+from migsafe.sql.tokens import NESTED_COMMENT, Lines
 
 _LINE_COMMENT = {
     Dialect.SQLITE: r"--[^\n]*",
@@ -15,7 +16,11 @@ _LINE_COMMENT = {
     Dialect.MYSQL: r"--(?=\s|$)[^\n]*|\#[^\n]*",
 }
 _BLOCK_COMMENT = r"/\*(?:[^*]|\*(?!/))*+(?:\*/)?"
-_EXECUTABLE = r"/\*!\d*|\*/"
+_BLOCKS = {
+    Dialect.SQLITE: _BLOCK_COMMENT,
+    Dialect.POSTGRES: NESTED_COMMENT,
+    Dialect.MYSQL: _BLOCK_COMMENT,
+}
 _STRINGS = {
     Dialect.SQLITE: r"'[^']*+'?|\"[^\"]*+\"?|`[^`]*+`?|\[[^\]]*+\]?",
     Dialect.POSTGRES: (
@@ -27,11 +32,6 @@ _STRINGS = {
 _BODY_WORDS = r"\b(?:BEGIN|CASE|END)\b"
 _COMPOUND = {
     Dialect.POSTGRES: re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:FUNCTION|PROCEDURE)\b", re.I),
-    Dialect.MYSQL: re.compile(
-        r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:DEFINER\s*=\s*\S+\s+)?"
-        r"(?:TRIGGER|PROCEDURE|FUNCTION|EVENT)\b",
-        re.I,
-    ),
 }
 """Statements whose body holds statements of its own, between BEGIN and END."""
 
@@ -52,22 +52,19 @@ _TRIGGER_STEP = re.compile(
 @cache
 def _interesting(dialect: Dialect, compound: bool) -> re.Pattern[str]:
     words = f"|(?P<word>{_BODY_WORDS})" if compound else ""
-    executable = f"|{_EXECUTABLE}" if dialect is Dialect.MYSQL else ""
-    comments = f"(?P<comment>{_LINE_COMMENT[dialect]}|{_BLOCK_COMMENT})"
-    if executable:
-        comments = f"(?P<marker>{_EXECUTABLE})|{comments}"
+    comments = f"(?P<comment>{_LINE_COMMENT[dialect]}|{_BLOCKS[dialect]})"
     source = f"{comments}|(?P<string>{_STRINGS[dialect]})|(?P<end>;){words}"
     return re.compile(source, re.S | re.I)
 
 
 @cache
 def _blank(dialect: Dialect) -> re.Pattern[str]:
-    block = (
-        _BLOCK_COMMENT if dialect is not Dialect.MYSQL else r"/\*(?!!)(?:[^*]|\*(?!/))*+(?:\*/)?"
-    )
     if dialect is Dialect.SQLITE:
         return re.compile(_GAP)
-    return re.compile(rf"(?:[\s\ufeff;]|{_LINE_COMMENT[dialect]}|{block})*+", re.S)
+    # psql's own commands, such as \connect, run to the end of their line (manual, psql).
+    return re.compile(
+        rf"(?:[\s\ufeff;]|{_LINE_COMMENT[dialect]}|{_BLOCKS[dialect]}|\\[^\n]*)*+", re.S
+    )
 
 
 def split(
@@ -80,9 +77,13 @@ def split(
     """
     stop = len(text) if end is None else end
     lines = Lines(text)
+    ranges = (
+        split_mysql.ranges(text, start, stop)
+        if dialect is Dialect.MYSQL
+        else _ranges(text, dialect, start, stop)
+    )
     return tuple(
-        Statement(text[a:b], Span(path, *lines.place(a), *lines.place(b)))
-        for a, b in _ranges(text, dialect, start, stop)
+        Statement(text[a:b], Span(path, *lines.place(a), *lines.place(b))) for a, b in ranges
     )
 
 
@@ -93,12 +94,24 @@ def _ranges(text: str, dialect: Dialect, at: int, stop: int) -> Iterator[tuple[i
             return
         finish, following = _statement(text, dialect, at, stop)
         yield at, finish
-        at = following
+        at = _after_data(text, at, finish, following, stop)
 
 
 def _skip(text: str, dialect: Dialect, at: int, stop: int) -> int:
     match = _blank(dialect).match(text, at, stop)
     return match.end() if match else at
+
+
+_COPY_IN = re.compile(r"COPY\b[^;]*\bFROM\s+STDIN\b", re.I)
+_DATA_END = re.compile(r"^\\\.[ \t\r]*(?:\n|\Z)", re.M)
+
+
+def _after_data(text: str, at: int, finish: int, following: int, stop: int) -> int:
+    """Where the search goes on: behind the rows that follow a COPY .. FROM stdin of pg_dump."""
+    if _COPY_IN.match(text, at, finish) is None:
+        return following
+    end = _DATA_END.search(text, following, stop)
+    return end.end() if end else stop
 
 
 def _statement(text: str, dialect: Dialect, at: int, stop: int) -> tuple[int, int]:
@@ -163,7 +176,7 @@ def _stripped(text: str, at: int, end: int) -> int:
 
 _COMMENT = {
     dialect: re.compile(
-        rf"(?P<comment>{_LINE_COMMENT[dialect]}|{_BLOCK_COMMENT})|(?:{_STRINGS[dialect]})", re.S
+        rf"(?P<comment>{_LINE_COMMENT[dialect]}|{_BLOCKS[dialect]})|(?:{_STRINGS[dialect]})", re.S
     )
     for dialect in Dialect
 }

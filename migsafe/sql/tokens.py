@@ -27,8 +27,9 @@ WORD, QUOTED, STRING, NUMBER, PARAMETER, BLOB, MARK = (
 _COMMON = r"""
   | (?P<blob>[xX]'[0-9A-Fa-f]*'?)
   | (?P<number>0[xX][0-9A-Fa-f]+ | (?:\d[\d_]*(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)
-  | (?P<word>[^\W\d][\w$]*)
+  | (?P<word>(?:[^\W\d]|\{\{[^{}]*\}\}|\$\{[^{}]*\})(?:[\w$]|\{\{[^{}]*\}\})*)
 """
+# A template's placeholder ({{ .Schema }}, ${schema}) stands for a part of a name.
 # SQLite's own classes of characters (tokenize.c): five kinds of white space and the byte order
 # mark; every character beyond ASCII may stand in a name, even one that looks like a space.
 _SQLITE = r"""
@@ -44,10 +45,10 @@ _SQLITE = r"""
 """
 _POSTGRES = (
     r"""
-    (?P<space>\s+ | --[^\n]* | /\*(?:[^*]|\*(?!/))*+(?:\*/)?)
+    (?P<space>\s+ | --[^\n]* | NESTED_COMMENT)
   | (?P<string>[eE]'(?:[^'\\]|''|\\.)*+'? | [uU]&'(?:[^']|'')*+'? | '(?:[^']|'')*+'?
-      | \$(?P<tag>[^\W\d]\w*)?\$(?:.|\n)*?(?:\$(?P=tag)\$ ) | \$\$(?:.|\n)*?\$\$)
-  | (?P<quoted>"(?:[^"]|"")*+"?)
+      | \$(?P<tag>(?:[^\W\d]\w*)?)\$.*?(?:\$(?P=tag)\$ | \Z))
+  | (?P<quoted>"(?:\{\{[^{}]*\}\}|[^"]|"")*+"?)
 """
     + _COMMON
     + r"""
@@ -55,19 +56,33 @@ _POSTGRES = (
   | (?P<mark>:: | ->> | -> | \#>> | \#> | \|\| | <= | >= | <> | != | .)
 """
 )
-_MYSQL = (
-    r"""
-    (?P<space>\s+ | --(?=\s|$)[^\n]* | \#[^\n]* | /\*!\d* | \*/ | /\*(?:[^*]|\*(?!/))*+(?:\*/)?)
+# A name may begin with a digit (MySQL manual, 11.2 Schema Object Names).
+_MYSQL = r"""
+    (?P<space>\s+ | --(?=\s|$)[^\n]* | \#[^\n]* | /\*M?!\d* | \*/ | /\*(?:[^*]|\*(?!/))*+(?:\*/)?)
   | (?P<string>'(?:[^'\\]|''|\\.)*+'? | "(?:[^"\\]|""|\\.)*+"?)
   | (?P<quoted>`(?:[^`]|``)*+`?)
-"""
-    + _COMMON
-    + r"""
+  | (?P<blob>[xXbB]'[0-9A-Fa-f]*'?)
+  | (?P<number>0[xX][0-9A-Fa-f]+(?![\w$]) | 0b[01]+(?![\w$])
+      | (?:\d++(?:\.\d*+)?+|(?<![\w$`])\.\d++)(?:[eE][+-]?\d++)?+(?![\w$]) | \d++(?=\.))
+  | (?P<word>[\w$]+)
   | (?P<parameter>\? | @@?[\w$.]+ | %\(\w+\)s | %s)
-  | (?P<mark>->> | -> | \|\| | && | <=> | <= | >= | <> | != | := | .)
+  | (?P<mark>->> | -> | \|\| | && | <=> | <= | >= | <> | != | << | >> | := | .)
 """
-)
-_PATTERNS = {Dialect.SQLITE: _SQLITE, Dialect.POSTGRES: _POSTGRES, Dialect.MYSQL: _MYSQL}
+
+
+def _nested_comment(depth: int) -> str:
+    inner = _nested_comment(depth - 1) if depth else r"/\*"
+    return rf"/\*(?:[^*/]|\*(?!/)|/(?!\*)|{inner})*+(?:\*/)?"
+
+
+NESTED_COMMENT = _nested_comment(4)
+"""A block comment of PostgreSQL, which may hold others (manual, 4.1.5); five levels of them."""
+
+_PATTERNS = {
+    Dialect.SQLITE: _SQLITE,
+    Dialect.POSTGRES: _POSTGRES.replace("NESTED_COMMENT", NESTED_COMMENT),
+    Dialect.MYSQL: _MYSQL,
+}
 
 _KEYWORDS = """
 ABORT ACTION ADD AFTER ALL ALTER ALWAYS ANALYZE AND AS ASC ATTACH AUTOINCREMENT BEFORE BEGIN
@@ -137,8 +152,10 @@ def tokenize(text: str, dialect: Dialect, start: int = 0, end: int | None = None
     return tokens
 
 
-def quoted(name: str) -> str:
-    """The name as an SQL identifier in double quotes."""
+def quoted(name: str, dialect: Dialect = Dialect.SQLITE) -> str:
+    """The name as an SQL identifier in quotes."""
+    if dialect is Dialect.MYSQL:
+        return "`" + name.replace("`", "``") + "`"
     return '"' + name.replace('"', '""') + '"'
 
 

@@ -9,12 +9,14 @@ change between sqlglot's releases, so the version is pinned and each shape used 
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Iterator, Sequence
 
 import sqlglot
 from sqlglot import exp
 
 from migsafe.model.migration import Dialect
+from migsafe.sql import readable_mysql
 from migsafe.sql.tokens import NAMES, PARAMETER, Token, tokenize
 
 logging.getLogger("sqlglot").setLevel(logging.CRITICAL)
@@ -24,7 +26,8 @@ _CONFLICTS = {"ROLLBACK", "ABORT", "REPLACE", "FAIL", "IGNORE"}
 
 def parse(sql: str, dialect: Dialect) -> exp.Expr | None:
     """The statement's tree, its offsets those of the text; None where sqlglot cannot read it."""
-    text = _readable(sql, tokenize(sql, dialect)) if dialect is Dialect.SQLITE else sql
+    rewrite = _READABLE.get(dialect)
+    text = rewrite(sql, tokenize(sql, dialect)) if rewrite else sql
     try:
         trees = sqlglot.parse(text, read=dialect.value)
     except Exception:  # whatever the parser does with odd input, the text is unread
@@ -32,6 +35,14 @@ def parse(sql: str, dialect: Dialect) -> exp.Expr | None:
     tree = trees[0] if len(trees) == 1 else None
     whole = isinstance(tree, (exp.Query, exp.Values)) or (tree and target(tree))
     return tree if whole else None
+
+
+_FOREIGN = re.compile(r"\{\{[^{}]*\}\}|\$\{[^{}]*\}|\bOVERRIDING\s+(?:SYSTEM|USER)\s+VALUE\b", re.I)
+
+
+def _plain(sql: str, _: Sequence[Token]) -> str:
+    """What sqlglot cannot read of PostgreSQL is covered, each offset kept: templates, OVERRIDING."""
+    return _FOREIGN.sub(lambda m: ("x" if m[0][0] in "{$" else " ") * len(m[0]), sql)
 
 
 def common_tables(tree: exp.Expr) -> dict[str, exp.Expr]:
@@ -47,6 +58,12 @@ def target(tree: exp.Expr) -> exp.Table | None:
     return found if isinstance(found, exp.Table) else None
 
 
+def table_name(table: exp.Table, dialect: Dialect) -> str:
+    """The table's name; on servers `schema.name`, outside PostgreSQL's default schema."""
+    schema = table.db if dialect is not Dialect.SQLITE else ""
+    return f"{schema}.{table.name}" if schema and schema != "public" else table.name
+
+
 def bare(node: exp.Expr) -> exp.Expr:
     """The expression without its alias and brackets."""
     while isinstance(node, (exp.Alias, exp.Paren)):
@@ -55,11 +72,18 @@ def bare(node: exp.Expr) -> exp.Expr:
 
 
 def parts(query: exp.Expr) -> Iterator[tuple[exp.Join | None, exp.Expr]]:
-    """The items of a FROM clause, bracketed joins laid open, each with the join that adds it."""
+    """The items of a FROM clause, bracketed joins laid open, each with the join that adds it.
+
+    Of an UPDATE or DELETE: what it reads besides the table that stands after its verb.
+    """
     start = query.args.get("from_")
     if start is not None:
         yield from _laid_open(None, start.this)
     yield from _joined(query)
+    if isinstance(query, (exp.Update, exp.Delete)):
+        yield from _joined(query.this)  # MySQL: UPDATE a JOIN b SET .., DELETE a FROM a JOIN b
+        for item in query.args.get("using") or ():
+            yield from _laid_open(None, item)
 
 
 def _joined(node: exp.Expr) -> Iterator[tuple[exp.Join | None, exp.Expr]]:
@@ -130,3 +154,10 @@ def _cast_type(
             if 0 < first < here and tokens[here - 1].end - tokens[first].start >= len("INT"):
                 yield tokens[first].start, tokens[here - 1].end, "INT"
             return
+
+
+_READABLE = {
+    Dialect.POSTGRES: _plain,
+    Dialect.SQLITE: _readable,
+    Dialect.MYSQL: readable_mysql.readable,
+}

@@ -20,6 +20,12 @@ NEEDS = [
     ("CREATE INDEX i ON t (a) WHERE b", "partial indexes", "3.8.0"),
     ("CREATE UNIQUE INDEX i ON t (lower(a))", "indexes on expressions", "3.9.0"),
     ("CREATE VIRTUAL TABLE t USING fts5(a)", "full-text search 5", "3.9.0"),
+    ("CREATE VIRTUAL TABLE t USING fts5(a, tokenize='trigram')",
+     "the trigram tokenizer", "3.34.0"),
+    ("CREATE VIRTUAL TABLE t USING fts5(a, tokenize = \"unicode61 remove_diacritics 2\")",
+     "remove_diacritics 2", "3.27.0"),
+    ("CREATE VIRTUAL TABLE t USING fts5(a, content='', contentless_delete=1)",
+     "contentless_delete", "3.43.0"),
     ("CREATE VIRTUAL TABLE t USING FTS4(a)", "full-text search 4", "3.7.4"),
     ("CREATE VIRTUAL TABLE t USING rtree(i, a, b)", "R-Tree", "3.5.0"),
     ("ALTER TABLE main.t RENAME COLUMN a TO b", "RENAME COLUMN", "3.25.0"),
@@ -130,3 +136,8 @@ def test_servers_have_no_such_list(dialect):
 )
 def test_versions_as_numbers(version, expected):
     assert number(version) == expected
+
+
+def test_options_of_full_text_tables_are_not_looked_for_in_names() -> None:
+    sql = "CREATE VIRTUAL TABLE trigram USING fts5(trigram, content='trigram', tokenize='porter')"
+    assert set(found(sql)) == {"full-text search 5"}
