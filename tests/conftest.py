@@ -20,6 +20,13 @@ from typing import Any
 import pytest
 
 from migsafe import cli
+from migsafe.engines import mysql as mysql_engine
+from migsafe.engines import postgres as postgres_engine
+from migsafe.engines.mysql import MysqlServer
+from migsafe.engines.mysql_session import MysqlSession
+from migsafe.engines.postgres import PostgresServer
+from migsafe.engines.postgres_session import PostgresSession
+from migsafe.engines.servers import NoServer
 
 Files = Mapping[str, str | bytes]
 _DROP_FROM_BOUNDING_SET, _CAPABILITIES = 24, (1, 2)  # prctl(2): DAC_OVERRIDE, DAC_READ_SEARCH
@@ -157,3 +164,56 @@ def snapshot() -> Callable[[Path], dict[str, tuple[str, int]]]:
         }
 
     return take
+
+
+# -- database servers -------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for all tests of this process; they are skipped where there is none."""
+    try:
+        server = postgres_engine.open_server()
+    except NoServer as error:
+        pytest.skip(f"not run: {error.message}")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MysqlServer]:
+    """A MariaDB or MySQL server for all tests of this process; skipped where there is none."""
+    try:
+        server = mysql_engine.open_server()
+    except NoServer as error:
+        pytest.skip(f"not run: {error.message}")
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session")
+def mariadb(mysql: MysqlServer) -> MysqlServer:
+    """The same where it is MariaDB: what holds of that product alone."""
+    if mysql.product != "MariaDB":
+        pytest.skip(f"not run: the server is {mysql.product}, not MariaDB")
+    return mysql
+
+
+@pytest.fixture
+def pg(postgres: PostgresServer) -> Iterator[PostgresSession]:
+    """A session in an empty PostgreSQL database of its own."""
+    name = postgres.create_database()
+    session = postgres.connect(name)
+    yield session
+    session.close()
+    postgres.drop_database(name)
+
+
+@pytest.fixture
+def my(mysql: MysqlServer) -> Iterator[MysqlSession]:
+    """A session in an empty MariaDB or MySQL database of its own."""
+    name = mysql.create_database()
+    session = mysql.connect(name)
+    yield session
+    session.close()
+    mysql.drop_database(name)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from migsafe.engines.sqlite_files import read_sample
-from migsafe.engines.sqlite_guard import TooSlow, outside, read_only, stop_after
+from migsafe.engines.sqlite_files import is_sound, read_database, read_sample
+from migsafe.engines.sqlite_guard import TooSlow, looks, outside, read_only, stop_after
 from migsafe.engines.sqlite_memory import attached_old, clone, empty, version, write_clone
 
 __all__ = [
@@ -11,7 +11,10 @@ __all__ = [
     "attached_old",
     "clone",
     "empty",
+    "is_sound",
+    "looks",
     "outside",
+    "read_database",
     "read_only",
     "read_sample",
     "stop_after",

@@ -36,13 +36,22 @@ def read_sample(path: Path) -> bytes:
     or corrupt file and for a script that fails. Rows that break a constraint are no reason: old
     databases have them.
     """
+    data, unproven = read_database(path)
+    if unproven:
+        is_sound(data, path)
+    return data
+
+
+def read_database(path: Path) -> tuple[bytes, bool]:
+    """The bytes as `read_sample` gives them, and whether `is_sound` has still to look at them.
+
+    Raises UnreadableSample for what is no database, and for a script that fails.
+    """
     raw = _contents(path)
     if _is_script(path):
-        return _built(raw, path)
+        return _built(raw, path), False
     _require_database(raw, path)
-    data = memory.in_rollback_mode(_recovered(path, raw))
-    _require_whole(data, path)
-    return data
+    return memory.in_rollback_mode(_recovered(path, raw)), True
 
 
 def _is_script(path: Path) -> bool:
@@ -110,7 +119,12 @@ def _settle(copy: Path) -> None:
         database.execute("PRAGMA journal_mode = DELETE").fetchall()
 
 
-def _require_whole(data: bytes, path: Path) -> None:
+def is_sound(data: bytes, path: Path) -> bool:
+    """Does PRAGMA quick_check find nothing wrong with the database?
+
+    False for what is no reason to refuse it, such as a row that breaks a CHECK. Raises
+    UnreadableSample for a corrupt file.
+    """
     if len(data) < _size_by_header(data):
         raise _corrupt(path, "it is shorter than its header says")
     try:
@@ -121,9 +135,10 @@ def _require_whole(data: bytes, path: Path) -> None:
         # Functions, modules and collations of the app are missing here: no fault of the file.
         if any(words in str(error).lower() for words in _FATAL):
             raise _corrupt(path, error) from error
-        return
+        return False
     if any(_BROKEN_PAGE.search(str(row[0])) for row in rows):
         raise _corrupt(path, "a page cannot be read")
+    return [tuple(row) for row in rows] == [("ok",)]
 
 
 def _size_by_header(data: bytes) -> int:

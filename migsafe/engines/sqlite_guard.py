@@ -41,13 +41,29 @@ class TooSlow(Exception):
 class _Clock:
     """Answers SQLite's progress handler: True stops the statement."""
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float, looks: int | None = None) -> None:
         self._end = time.monotonic() + seconds
+        self._last = None if looks is None else _looks + looks
         self.fired = False
 
     def __call__(self) -> bool:
-        self.fired = self.fired or time.monotonic() > self._end
+        global _looks  # noqa: PLW0603 - work is counted per process, whatever connection it is on
+        _looks += 1
+        over = self._last is not None and _looks > self._last
+        self.fired = self.fired or over or time.monotonic() > self._end
         return self.fired
+
+
+_looks = 0
+
+
+def looks() -> int:
+    """How often running statements were looked at in this process: a measure of work.
+
+    A look is due after so many instructions of SQLite's virtual machine, so that the same
+    statements on the same data give the same number, whatever else the machine does.
+    """
+    return _looks
 
 
 _RUNNING: dict[int, list[_Clock]] = {}
@@ -55,8 +71,10 @@ _RUNNING: dict[int, list[_Clock]] = {}
 
 
 @contextmanager
-def _clock(connection: sqlite3.Connection, seconds: float) -> Iterator[_Clock]:
-    clock = _Clock(seconds)
+def _clock(
+    connection: sqlite3.Connection, seconds: float, looks: int | None = None
+) -> Iterator[_Clock]:
+    clock = _Clock(seconds, looks)
     clocks = _RUNNING.setdefault(id(connection), [])
     clocks.append(clock)
     connection.set_progress_handler(clock, _STEPS_BETWEEN_LOOKS)
@@ -70,13 +88,17 @@ def _clock(connection: sqlite3.Connection, seconds: float) -> Iterator[_Clock]:
 
 
 @contextmanager
-def stop_after(connection: sqlite3.Connection, seconds: float) -> Iterator[None]:
+def stop_after(
+    connection: sqlite3.Connection, seconds: float, looks: int | None = None
+) -> Iterator[None]:
     """Stop what runs on the connection when the time is over, whoever catches the interruption.
+
+    `looks` (see the function) bounds the work as well, in a way that does not depend on the clock.
 
     Raises TooSlow. SQLite rolls an interrupted statement back, and with it an open transaction
     where the statement wrote (c3ref/interrupt.html).
     """
-    with _clock(connection, seconds) as clock:
+    with _clock(connection, seconds, looks) as clock:
         try:
             yield
         except sqlite3.Error as error:

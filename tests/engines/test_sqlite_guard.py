@@ -202,3 +202,17 @@ def test_a_call_that_reaches_outside_is_found() -> None:
     call = Assignment("a", "writefile('x', b)", "expression")
     reason = engine.outside(Operation(Kind.UPDATE, table="t", assignments=(call,)))
     assert reason == "writefile() reaches outside the database: a replay does not run it"
+
+
+def test_work_is_counted_alike_each_time_and_can_be_bounded(database):
+    query = ENDLESS.replace("FROM c)", "FROM c WHERE x < 50000)")
+    spent = []
+    for _ in range(2):
+        before = engine.looks()
+        with engine.stop_after(database, 60.0):
+            database.execute(query).fetchone()
+        spent.append(engine.looks() - before)
+    assert spent[0] == spent[1] > 100
+    with pytest.raises(engine.TooSlow), engine.stop_after(database, 60.0, spent[0] // 2):
+        database.execute(query).fetchone()
+    assert database.execute(query).fetchone() == (50000,)
