@@ -29,9 +29,13 @@ class Migrations:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """Where the sampled old databases lie; None: no samples."""
+    """Where the sampled old databases lie; None: no samples.
+
+    `explore` is how many changes Hypothesis may try on one sample of each version.
+    """
 
     path: str | None = None
+    explore: int = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,8 @@ class Launch:
     invariants: str | None = None
     foreign_keys: bool = False
     command: tuple[str, ...] = ()  # a program and its arguments; {db}: the migrated database
+    callable: str | None = None  # "package.module:function", called with the database's path
+    models: str | None = None  # "package.module:Base": SQLAlchemy models that read every row
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +58,7 @@ class Engine:
     oldest: str | None = None
     without: tuple[str, ...] = ()
     library: str | None = None
+    live_traffic: bool | None = None  # does a service keep running while this migrates?
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +102,15 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
         "foreign_keys": bool,
         "on_error": str,
     },
-    "samples": {"path": str},
+    "samples": {"path": str, "explore": int},
     "launch": {
         "schema": str,
         "queries": str,
         "old_queries": str,
         "invariants": str,
         "command": list,
+        "callable": str,
+        "models": str,
         "foreign_keys": bool,
     },
     "engine": {
@@ -117,7 +126,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
 }
 _LATER: Mapping[str, tuple[str, ...]] = {
     "launch": ("old_queries",),
-    "engine": ("live_traffic", "run_as", "dsn"),
+    "engine": ("run_as", "dsn"),
     "downgrade": ("check", "after_upgrade"),
 }
 """Keys that are known and checked, but not acted on yet: reports list them as not run."""
@@ -127,7 +136,13 @@ _CHOICES: Mapping[str, tuple[str, ...]] = {
     "fail_on": tuple(str(s) for s in Severity),
     "migrations.on_error": ("stop", "continue"),
 }
-_TYPE_NAMES = {str: "text", bool: "true or false", dict: "a table", list: "a list of texts"}
+_TYPE_NAMES = {
+    str: "text",
+    bool: "true or false",
+    int: "a whole number from 0",
+    dict: "a table",
+    list: "a list of texts",
+}
 
 
 def find(start: Path) -> Path | None:
@@ -238,6 +253,8 @@ def _suggestion(key: str, known: Mapping[str, type]) -> str:
 def _check_value(name: str, value: object, kind: type, path: Path) -> None:
     several = name == "migrations" and isinstance(value, list)
     fits = isinstance(value, kind) or several
+    if kind is int:
+        fits = type(value) is int and value >= 0  # a bool is an int
     if kind is list and isinstance(value, list):
         fits = all(isinstance(item, str) for item in value)
     if not fits:

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from migsafe import __version__, adapters, config
+from migsafe.adapters import room
 from migsafe.errors import ExitCode, NothingToCheck, UsageError
 
 HOOKS = ".pre-commit-config.yaml"
@@ -23,8 +24,7 @@ path = "{path}"
 # path = "samples"
 
 # What the new version does when it starts.
-# [launch]
-# schema = "schema.sql"      # a fresh install of the new version
+{launch}
 # queries = "launch.sql"     # what it runs first; each must succeed
 # invariants = "expect.sql"  # SELECTs that must return no row after the migration
 
@@ -36,6 +36,12 @@ _TRANSACTION = """\
 # transaction = true         # does the app wrap each migration in a transaction?
 # foreign_keys = false       # is enforcement on while it migrates?
 """
+_LAUNCH = """\
+# [launch]
+# schema = "schema.sql"      # a fresh install of the new version"""
+_ROOM = """\
+{mark}[launch]
+{mark}schema = "{path}"  # a fresh install of the new version, as Room exported it"""
 _HOOK = """\
   - repo: https://github.com/migsafe/migsafe
     rev: v{version}
@@ -66,17 +72,27 @@ def command() -> int:
         )
     framework, folder = found
     path = folder.relative_to(root).as_posix() or "."
-    _write(root / config.NAME, _settings(framework, path))
+    schemas = tuple(p.relative_to(root).as_posix() for p in room.newest(root))
+    _write(root / config.NAME, _settings(framework, path, schemas))
     _hook(root, path)
     click.echo("next: migsafe lint")
     return ExitCode.OK
 
 
-def _settings(framework: str, path: str) -> str:
+def _settings(framework: str, path: str, schemas: tuple[str, ...]) -> str:
     own_runner = framework == "alembic"
     return _SETTINGS.format(
-        framework=framework, path=path, transaction="" if own_runner else _TRANSACTION
+        framework=framework,
+        path=path,
+        transaction="" if own_runner else _TRANSACTION,
+        launch=_launch(schemas),
     )
+
+
+def _launch(schemas: tuple[str, ...]) -> str:
+    """With the schema that Room exported; of several databases nobody knows here which it is."""
+    mark = "" if len(schemas) == 1 else "# "
+    return "\n".join(_ROOM.format(mark=mark, path=s) for s in schemas) or _LAUNCH
 
 
 def _hook(root: Path, path: str) -> None:

@@ -12,7 +12,6 @@ from migsafe.errors import ConfigError
 from migsafe.model.outcome import Place
 from migsafe.replay.plan import Command
 
-_KEY = re.compile(r"[\"']?command[\"']?\s*=")
 _SECTION = re.compile(r"\[\s*(?:tool\s*\.\s*migsafe\s*\.\s*)?launch\s*\]")
 
 
@@ -24,7 +23,7 @@ def launch_command(config: Config) -> Command | None:
     argv = config.launch.command
     if not argv:
         return None
-    place = _place(config)
+    place = place_of_key(config, "command")
     where = f"{place.path}:{place.line}"
     if any("{dsn}" in word for word in argv):
         raise ConfigError(
@@ -54,15 +53,16 @@ def _starts(program: str, root: Path) -> bool:
     return path.is_file() and os.access(path, os.X_OK)
 
 
-def _place(config: Config) -> Place:
-    """The line of the key, where a look at the text finds it."""
+def place_of_key(config: Config, key: str) -> Place:
+    """The line of a key of [launch], where a look at the text finds it."""
     if config.file is None:
         return Place("", 0)
+    written = re.compile(rf"[\"']?{key}[\"']?\s*=")
     inside = False
     lines = config.file.read_text(encoding="utf-8-sig").splitlines()
     for number, line in enumerate(map(str.strip, lines), 1):
         if line.startswith("["):
             inside = bool(_SECTION.match(line))
-        if inside and _KEY.match(line):
+        if inside and written.match(line):
             return Place(config.file.name, number)
     return Place(config.file.name, 1)

@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
+from migsafe.adapters import room
+from migsafe.cli.launch_code import launch_callable, launch_models
 from migsafe.cli.launch_command import launch_command
 from migsafe.cli.project import Project
 from migsafe.engines import sqlite as engine
@@ -14,10 +16,12 @@ from migsafe.model.migration import Dialect, Kind, Statement
 from migsafe.model.outcome import Place
 from migsafe.model.schema import Schema
 from migsafe.replay import first_inserts
+from migsafe.replay.launch import asked
 from migsafe.replay.plan import Insert, LaunchPlan, Query
 from migsafe.schema.inspect import inspect
 from migsafe.sql.parse import operations
 from migsafe.sql.split import split
+from migsafe.sql.tokens import PARAMETER, tokenize
 
 _SECONDS = 30.0
 """How long the fresh install's schema may take."""
@@ -44,7 +48,10 @@ def launch_plan(project: Project) -> LaunchPlan:
         tuple(_query(s) for s in invariants),
         launch.foreign_keys,
         launch_command(project.config),
+        launch_callable(project.config),
+        launch_models(project.config),
         inserts,
+        _by_room("schema", launch.schema),
     )
 
 
@@ -52,14 +59,22 @@ def _statements(project: Project, name: str | None, key: str) -> tuple[Statement
     if name is None:
         return ()
     path = project.config.root / name
+    shown = Path(name).as_posix()
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise ConfigError(f"{name} cannot be read: {reason}", hint=f"see [launch] {key}") from error
-    statements = split(text, project.history.dialect, Path(name).as_posix())
+    if _by_room(key, name):
+        statements = room.statements(text, shown)
+    else:
+        statements = split(text, project.history.dialect, shown)
     _require_inside(statements, project.history.dialect)
     return statements
+
+
+def _by_room(key: str, name: str | None) -> bool:
+    return key == "schema" and name is not None and name.lower().endswith(room.SUFFIX)
 
 
 def _query(statement: Statement) -> Query:
@@ -120,13 +135,23 @@ def _require_selects(invariants: tuple[Statement, ...], project: Project) -> Non
             )
 
 
+def _require_one_kind(statement: Statement) -> None:
+    """Python binds parameters by place or by name, not both (sqlite3, "Placeholders")."""
+    marks = {t.text[0] for t in tokenize(statement.sql, Dialect.SQLITE) if t.kind == PARAMETER}
+    if "?" in marks and len(marks) > 1:
+        raise ConfigError(
+            "the query has parameters with names and without", place=_place(statement)
+        )
+
+
 def _require_readable(statements: tuple[Statement, ...], schema: tuple[Statement, ...]) -> None:
     """A query that no database could answer is a mistake in the file, not a finding."""
     with closing(engine.clone(engine.empty())) as database:
         _execute(database, schema)
         for statement in statements:
+            _require_one_kind(statement)
             try:
-                database.execute(f"EXPLAIN {statement.sql}").fetchall()
+                asked(database, f"EXPLAIN {statement.sql}").fetchall()
             except sqlite3.Error as error:
                 if schema or any(words in str(error) for words in _UNREADABLE):
                     where = "on a fresh install too" if schema else "on any database"

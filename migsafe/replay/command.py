@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe.engines import sqlite as engine
-from migsafe.errors import ConfigError
 from migsafe.model.outcome import Observation
 from migsafe.replay.plan import Command
+from migsafe.replay.programs import CannotStart, kill, said
 
 _NAME = "migrated.db"
-
-
-class CannotStart(ConfigError):
-    """The command is no program that this system runs: that says nothing about the migration."""
 
 
 def check(data: bytes, command: Command | None, seconds: float) -> Iterator[Observation]:
@@ -65,23 +58,5 @@ def _ended(process: subprocess.Popen[bytes], seconds: float) -> str:
         return f"not done after {seconds:g} s"
     finally:
         if process.poll() is None:
-            _kill(process)
-    return _said(code)
-
-
-def _kill(process: subprocess.Popen[bytes]) -> None:
-    with suppress(ProcessLookupError):
-        if hasattr(os, "killpg"):
-            os.killpg(process.pid, signal.SIGKILL)
-        else:
-            process.kill()
-    process.wait()
-
-
-def _said(code: int) -> str:
-    """The exit code in words; below 0 it is the signal that killed the process."""
-    if code >= 0:
-        return f"exit code {code}" if code else ""
-    with suppress(ValueError):
-        return f"killed by {signal.Signals(-code).name}"
-    return f"killed by signal {-code}"
+            kill(process)
+    return said(code)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sqlite3
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, suppress
 
 from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Dialect
@@ -46,31 +46,50 @@ def run(database: sqlite3.Connection, query: Query) -> str:
     return ""
 
 
-class _Unbound(dict[str, None]):
-    """Every named parameter is NULL."""
+class _Named(dict[str, object]):
+    """Every named parameter has the same value."""
 
-    def __missing__(self, key: str) -> None:
-        return None
+    def __init__(self, value: object) -> None:
+        self._value = value
+
+    def __missing__(self, key: str) -> object:
+        return self._value
 
 
 _NEEDED = re.compile(r"uses (\d+), and there are \d+ supplied")
+_OTHERS = (1, "a")
+"""What is tried where NULL is refused: by LIMIT, by a column that is NOT NULL."""
 
 
 def asked(database: sqlite3.Connection, sql: str) -> sqlite3.Cursor:
-    """The statement as an app prepares it: parameters, whose values nobody knows here, are NULL.
+    """The statement as an app prepares it, with parameters whose values nobody knows here.
 
-    SQLite gives NULL to parameters without a value (c3ref/bind_blob.html).
+    They are NULL, as parameters without a value are (c3ref/bind_blob.html). Where a constraint or
+    a type refuses that, other values are tried; what refuses them all is the error that is raised.
     """
-    named = any(t.kind == PARAMETER and t.text[0] != "?" for t in tokenize(sql, Dialect.SQLITE))
-    if named:
-        return database.execute(sql, _Unbound())
-    try:
+    marks = [t.text for t in tokenize(sql, Dialect.SQLITE) if t.kind == PARAMETER]
+    if not marks:
         return database.execute(sql)
+    named = any(mark[0] != "?" for mark in marks)
+    count = 0 if named else _positions(database, sql)
+    try:
+        return database.execute(sql, _Named(None) if named else (None,) * count)
+    except sqlite3.IntegrityError:
+        for value in _OTHERS:
+            with suppress(sqlite3.Error):
+                return database.execute(sql, _Named(value) if named else (value,) * count)
+        raise
+
+
+def _positions(database: sqlite3.Connection, sql: str) -> int:
+    """How many values the statement needs: `?7` alone needs seven (lang_expr.html#varparam)."""
+    try:
+        database.execute(sql)  # refused before it runs
     except sqlite3.ProgrammingError as error:
         needed = _NEEDED.search(str(error))
-        if needed is None:
-            raise
-        return database.execute(sql, (None,) * int(needed[1]))
+        if needed is not None:
+            return int(needed[1])
+    return 0
 
 
 def _before(old: bytes, query: Query, error: str) -> str:

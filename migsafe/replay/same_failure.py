@@ -23,7 +23,7 @@ _Look = Callable[[Plan, Sample, _Pending], Iterable[Observation]]
 
 _OF_SIZE = {
     "too-slow", "tool-error", "growth", "growth-of-copies", "growth-limited", "storage-peak",
-    "launch-command",
+    "launch-command", "launch-callable", "model-unread",
 }  # fmt: skip
 """About time and room, or too slow to ask often: there is no smallest database of it."""
 

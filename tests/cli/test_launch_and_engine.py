@@ -187,3 +187,24 @@ def test_program_code_meets_the_old_engine_and_the_command_too(project, migsafe)
     assert found["raised", "alembic/versions/b.py"] == (
         "no such function: iif (SQLite 3.32.0 has it first, users still run 3.31)"
     )
+
+
+def test_launch_files_may_have_parameters_and_several_statements(check):
+    queries = "SELECT a FROM t WHERE id = ? LIMIT ?;\nSELECT a FROM t WHERE a = :a;\n"
+    queries += "INSERT INTO t (a) VALUES (@a);\n"
+    invariants = "SELECT 1 FROM t WHERE a = ?;\nSELECT a FROM t LIMIT 0;\n"
+    settings = '[launch]\nschema = "new.sql"\nqueries = "launch.sql"\ninvariants = "expect.sql"\n'
+    more = {
+        "new.sql": FILES["migrations/0001_t.sql"],
+        "launch.sql": queries,
+        "expect.sql": invariants,
+    }
+    run = check(settings, **more)
+    assert (run.code, run.err) == (0, "")
+    more["launch.sql"] += "SELECT gone FROM t WHERE id = ?;\n"
+    run = check(settings, **more)
+    assert (run.code, run.out) == (2, "")
+    assert "launch.sql:4: the query fails on a fresh install too: no such column: gone" in run.err
+    run = check(settings, **{**more, "launch.sql": "SELECT a FROM t\nWHERE id = ? AND a = :a;\n"})
+    assert (run.code, run.out) == (2, "")
+    assert "launch.sql:1: the query has parameters with names and without" in run.err
