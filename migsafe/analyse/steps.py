@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from migsafe.analyse.reading import read
 from migsafe.analyse.rehearsal import rehearsed
+from migsafe.analyse.server import Server
 from migsafe.analyse.session import Session
 from migsafe.model.evidence import Evidence, Step
 from migsafe.model.migration import Dialect, History, Migration, Statement
@@ -41,13 +42,16 @@ def analyse(
     history that does not start from nothing cannot tell.
     """
     history = read(history)
-    steps = tuple(_steps(history, runner, bases or {}))
+    server = Server(history, settings.get("engine_oldest", ""))
+    steps = tuple(_steps(history, runner, bases or {}, server))
     if runner.on_error == "stop":
         steps = rehearsed(history, steps)
     return Evidence(history, steps, frozenset(focus), dict(settings))
 
 
-def _steps(history: History, runner: Runner, bases: Mapping[str | None, Schema]) -> Iterator[Step]:
+def _steps(
+    history: History, runner: Runner, bases: Mapping[str | None, Schema], server: Server
+) -> Iterator[Step]:
     schema = bases.get(None, Schema())
     session = Session(history.dialect, runner.foreign_keys)
     number = 0
@@ -77,6 +81,7 @@ def _steps(history: History, runner: Runner, bases: Mapping[str | None, Schema])
                 schema,
                 diff(before, schema) if before is not schema else (),
                 placed.features or (),
+                effects=server.effects(before, placed),
                 transaction=session.transaction,
                 lock_timeout=session.timeout("lock"),
                 statement_timeout=session.timeout("statement"),

@@ -13,6 +13,7 @@ from migsafe import adapters, config
 from migsafe.adapters.files import digest
 from migsafe.analyse import Runner
 from migsafe.config import Config, Migrations
+from migsafe.effects.versions import oldest
 from migsafe.errors import ConfigError, NothingToCheck, UnreadableMigration, UsageError
 from migsafe.model.evidence import NotRun
 from migsafe.model.migration import Dialect, History, Migration
@@ -51,10 +52,20 @@ class Project:
             "launch_foreign_keys": str(int(self.config.launch.foreign_keys)),
             "on_error": m.on_error,
             "engine_oldest": engine.oldest or "",
-            "engine_oldest_number": str(version_number(engine.oldest)) if engine.oldest else "",
+            **self._engine_version(engine.oldest or ""),
             "engine_without": ",".join(engine.without),
+            "live_traffic": "" if engine.live_traffic is None else str(int(engine.live_traffic)),
             "today": self.today,
         }
+
+    def _engine_version(self, text: str) -> dict[str, str]:
+        """The oldest engine: its product, and its version as the facts count it."""
+        dialect = self.history.dialect
+        if dialect is Dialect.SQLITE:
+            number = str(version_number(text)) if text else ""
+            return {"engine_product": "sqlite", "engine_oldest_number": number}
+        version = oldest(dialect, text)
+        return {"engine_product": version.product, "engine_oldest_number": str(version.number)}
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules that ship, and the project's own."""

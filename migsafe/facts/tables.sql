@@ -6,7 +6,7 @@
 
 -- One setting of the project or of this run.
 CREATE TABLE project (
-  key TEXT PRIMARY KEY,  -- dialect, framework, facts_version, foreign_keys, transaction, engine_oldest, engine_oldest_number, engine_without, ...
+  key TEXT PRIMARY KEY,  -- dialect, framework, facts_version, foreign_keys, transaction, engine_oldest, engine_oldest_number (SQLite 3035000, PostgreSQL 140002, MySQL 80029), engine_product (sqlite, postgres, mysql, mariadb), engine_without, live_traffic, ...
   value TEXT             -- the setting as text; booleans are '0' and '1'
 );
 
@@ -400,6 +400,19 @@ CREATE VIEW rebuild AS
     JOIN operation_in_migration c ON c.migration = r.migration AND c.kind = 'create_table' AND c.tbl = r.tbl AND c.statement > r.statement
     LEFT JOIN operation_in_migration d ON d.migration = r.migration AND d.kind = 'drop_table' AND d.tbl = r.new_name AND d.statement > r.statement
    WHERE r.kind = 'rename_table';
+
+-- The effects on tables that others use already, with what is known of the session. `weight` is the
+-- severity for a finding about waiting: error where the project says that a service keeps running
+-- while it migrates ([engine] live_traffic = true), warning where it says nothing, note where none runs.
+CREATE VIEW busy_effect AS
+  SELECT e.*, s.migration, s.focus, s.transaction_id, s.lock_timeout, s.statement_timeout, s.conditional,
+         o.kind, o.col, o.name, o.value, o.concurrently, o.not_valid, o.ref_tbl,
+         CASE (SELECT value FROM project WHERE key = 'live_traffic')
+              WHEN '1' THEN 'error' WHEN '0' THEN 'note' ELSE 'warning' END AS weight
+    FROM effect e
+    JOIN statement s ON s.id = e.statement
+    JOIN operation o ON o.id = e.operation
+   WHERE NOT e.new_table;
 
 -- The operations with the migration that they belong to.
 CREATE VIEW operation_in_migration AS

@@ -115,7 +115,6 @@ def test_what_this_version_cannot_do_is_said(project, inside):
     later = [n["what"] for n in run.json["not_run"] if n["why"] == "this version cannot do it yet"]
     assert later == [
         "[launch] old_queries",
-        "[engine] live_traffic",
         "[engine] dsn",
         "[downgrade] check",
     ]

@@ -283,7 +283,8 @@ def test_postgres_names_of_nameless_constraints_are_known(table: Table, name: st
     operation = Operation(Kind.DROP_CONSTRAINT, table="t", name=name)
     left = fold(Schema({"t": table}), operation, Dialect.POSTGRES).tables["t"]
     assert left.columns[0].primary_key == 0
-    assert not left.uniques and not left.foreign_keys
+    assert not left.uniques
+    assert not left.foreign_keys
 
 
 def test_dropping_an_unknown_constraint_leaves_the_table_known_in_part() -> None:
