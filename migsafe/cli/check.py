@@ -14,11 +14,10 @@ import click
 
 from migsafe import adapters
 from migsafe.analyse import analyse, read, wrapped
-from migsafe.cli import keep_failing, old_engines, options, output
+from migsafe.cli import exploration, keep_failing, old_engines, options, output
 from migsafe.cli.launch_files import launch_plan
 from migsafe.cli.lint import conclude, unknown_rules
 from migsafe.cli.project import Project, Request, open_all, passed_over, relative
-from migsafe.config import Samples
 from migsafe.engines import sqlite as engine
 from migsafe.errors import (
     ConfigError,
@@ -35,7 +34,7 @@ from migsafe.model.report import ReplaySummary, Report
 from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema
-from migsafe.replay import fleet, samples, score
+from migsafe.replay import fleet, programs, samples, score
 from migsafe.replay.mutants import LIMIT
 from migsafe.replay.plan import Plan, ProgramRunner
 from migsafe.rules import ask
@@ -131,7 +130,7 @@ def command(
 
 
 def _with_samples(project: Project, old: Path) -> Project:
-    samples = Samples(relative(old, project.config.root))
+    samples = replace(project.config.samples, path=relative(old, project.config.root))
     return replace(project, config=replace(project.config, samples=samples))
 
 
@@ -161,6 +160,7 @@ class Effort:
     keep: keep_failing.Keep | None = None
 
 
+@programs.ended()
 def check(
     project: Project,
     fail_on: Severity,
@@ -180,7 +180,8 @@ def check(
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
     plan = _plan(project, probes, material.samples)
-    plan = replace(plan, seconds=effort.seconds, made=effort.made)
+    explorer = exploration.explorer(project.config.samples) if effort.made else None
+    plan = replace(plan, seconds=effort.seconds, made=effort.made, explorer=explorer)
     begun = time.perf_counter()
     outcomes = fleet.run(plan, material.samples, effort.jobs, _progress())
     older = old_engines.on_library(project, plan, material.samples, outcomes)
@@ -275,6 +276,7 @@ def _plan(project: Project, probes: tuple[Probe, ...], found: tuple[Sample, ...]
         engine=old_engines.engine_of(project),
         probes=probes,
         deep=_deep(found),
+        stands_in=EMPTY if project.config.samples.path is None else "",
         sets_version=any(_sets_version(x.statements) for x in history.migrations),
         now=f"{project.today} 12:00:00",
     )
@@ -379,6 +381,8 @@ def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotR
         yield NotRun("invariants", "none configured: [launch] invariants")
     if plan.runner is not None:
         yield NotRun("growth and full storage", "only for SQL histories")
+    if plan.made:
+        yield from exploration.missing(project.config.samples)
     yield from old_engines.not_played(project, material.samples)
     for key in project.config.later:
         yield NotRun(key, "this version cannot do it yet")

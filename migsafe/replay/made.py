@@ -5,21 +5,23 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Kind, Migration, Operation
-from migsafe.model.outcome import Observation, Place
+from migsafe.model.outcome import Observation
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
-from migsafe.replay import checks, launch
-from migsafe.replay.lineage import Lineage
+from migsafe.model.variation import Ground
+from migsafe.replay import explored, first_rows
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
-from migsafe.replay.run import Attempt, Hook, migrated, nothing
-from migsafe.replay.schemas import renamed, schema_of
-from migsafe.replay.variations import Variation, literals_of, variations
+from migsafe.replay.run import Hook, migrated, nothing
+from migsafe.replay.schemas import schema_of
+from migsafe.replay.trial import TELLING, Found, observed, told, varied
+from migsafe.replay.variations import literals_of, variations
 from migsafe.sql.parse import mentioned
+from migsafe.sql.tokens import quoted
 
 _SQL = 400
 """How many variations of a sample of up to _BYTES; larger samples get fewer, as they cost more."""
@@ -29,21 +31,8 @@ _PROGRAM = 16
 
 _BYTES = 200_000
 _LEAST = 20
-_TELLING = {
-    "raised", "integrity", "foreign-keys", "rows-lost", "links-lost", "became-null", "values-cut",
-    "launch-query", "invariant",
-}  # fmt: skip
 
 Fingerprint = tuple[str, str, int, str, str, str, str]
-
-
-@dataclass(slots=True)
-class Found:
-    """What made-up rows showed: the failures, how many variations ran, whether all of them did."""
-
-    observations: list[Observation] = field(default_factory=list)
-    tried: int = 0
-    complete: bool = True
 
 
 def explore(
@@ -55,28 +44,62 @@ def explore(
 ) -> Found:
     """Vary the sample, migrate each variation, and keep what fails in a way not seen yet.
 
-    `before` is called before every statement of every variation.
+    `before` is called before every statement of every variation. Where the plan has an explorer,
+    it goes on from there. Where no samples are configured, what the older migrations build stands
+    for an old database, and rows are made up for the newest one.
     """
+    sample, pending = _start(plan, sample, pending)
+    with closing(engine.clone(sample.data)) as old:
+        ground = _ground(plan, old, pending)
+        found = _listed(plan, sample, pending, known, (ground, old, before))
+    if plan.explorer is not None:
+        shown = (*known, *found.observations)
+        more = explored.explore(plan, sample, pending, shown, ground)
+        found.observations += more.observations
+        found.tried += more.tried
+    return found
+
+
+def _start(
+    plan: Plan, sample: Sample, pending: tuple[Migration, ...]
+) -> tuple[Sample, tuple[Migration, ...]]:
+    if sample.path != plan.stands_in or plan.runner is not None or len(pending) < 2:
+        return sample, pending
+    with migrated(plan, sample.data, pending[:-1]) as (database, attempt):
+        if attempt.raised is not None:
+            return sample, pending
+        built = replace(sample, revision=pending[-2].revision, data=database.serialize())
+    return built, pending[-1:]
+
+
+def _listed(
+    plan: Plan,
+    sample: Sample,
+    pending: tuple[Migration, ...],
+    known: Sequence[Observation],
+    on: tuple[Ground, sqlite3.Connection, Hook],
+) -> Found:
+    ground, old, before = on
     found = Found()
     seen: set[Fingerprint] = {o.fingerprint for o in known}
     limit = _limit(plan, sample)
     slow = False
-    for variation in _variations(plan, sample, pending):
+    for variation in variations(ground, _asking(old)):
         if found.tried >= limit or slow:
             found.complete = False
             break
-        data = _varied(sample.data, variation, enforce=plan.launch.foreign_keys)
+        data = varied(sample.data, variation, enforce=plan.launch.foreign_keys)
         if data is None:
             continue
         found.tried += 1
         made = replace(sample, data=data)
-        shown = _observed(plan, made, pending, variation, before)
+        shown = observed(plan, made, pending, variation, before)
         slow = any(o.kind == "too-slow" for o in shown)  # what follows would be as slow
         fresh = [o for o in shown if _new(o, seen)]
         if fresh:
             placed = locate(plan, made, pending, fresh)
             seen.update(o.fingerprint for o in (*fresh, *placed))
-            found.observations += _told(placed, variation)
+            found.observations += told(placed, variation)
     return found
 
 
@@ -87,37 +110,28 @@ def _limit(plan: Plan, sample: Sample) -> int:
 
 
 def _new(seen: Observation, known: set[Fingerprint]) -> bool:
-    return seen.kind in _TELLING and seen.fingerprint not in known
+    return seen.kind in TELLING and seen.fingerprint not in known
 
 
-def _told(placed: Sequence[Observation], variation: Variation) -> Iterator[Observation]:
-    for seen in placed:
-        if not seen.deliberate:
-            yield replace(_at_culprit(seen), made=variation.shape)
+# -- the ground -----------------------------------------------------------------------------------
 
 
-def _at_culprit(seen: Observation) -> Observation:
-    """No row of the user's breaks this invariant: the statement that could is what to look at."""
-    if seen.culprit is None or seen.place is None:
-        return seen
-    return replace(seen, place=seen.culprit, detail="", name=f"{seen.place.path}:{seen.place.line}")
-
-
-# -- which variations -----------------------------------------------------------------------------
-
-
-def _variations(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Iterator[Variation]:
-    with closing(engine.clone(sample.data)) as old:
-        schema = schema_of(old)
-        tables, named = _touched(plan, schema, pending)
-        yield from variations(
-            schema,
-            tables,
-            named,
-            literals_of(_texts(plan, pending)),
-            _asking(old),
-            orphans=not plan.launch.foreign_keys,
-        )
+def _ground(plan: Plan, old: sqlite3.Connection, pending: tuple[Migration, ...]) -> Ground:
+    """What there is to vary. The tables that are empty get their first rows in `old` itself."""
+    schema = schema_of(old)
+    tables, named = _touched(plan, schema, pending)
+    first = first_rows.fill(old, schema, tables)
+    ask = _asking(old)
+    counts = {t: ask(f"SELECT count(*) FROM {quoted(t)}") for t in tables}
+    return Ground(
+        schema,
+        tuple(tables),
+        frozenset((fold_name(t), fold_name(c)) for t, c in named),
+        literals_of(_texts(plan, pending)),
+        {fold_name(t): n for t, n in counts.items() if isinstance(n, int)},
+        first,
+        orphans=not plan.launch.foreign_keys,
+    )
 
 
 def _asking(database: sqlite3.Connection) -> Callable[[str], object]:
@@ -152,11 +166,17 @@ def _touched(
         named += [(r.table, r.column) for r in operation.references if r.column]
     for query in (*plan.launch.invariants, *plan.launch.queries):
         names.update(dict.fromkeys(mentioned(query.sql)))
-    if any(o.kind in {Kind.OPAQUE, Kind.UNREAD} for o in operations):
+    if any(_hides_tables(o) for o in operations):
         names.update(dict.fromkeys(schema.tables))
     version = {fold_name(t) for t in plan.history.version_tables}
     known = [n for n in names if n in schema.tables and n not in version]
     return known, [*named, *_copied(schema, operations)]
+
+
+def _hides_tables(operation: Operation) -> bool:
+    """Which tables are meant cannot be read, or is a value: PRAGMA writable_schema."""
+    catalogue = fold_name(operation.table) in {"sqlite_master", "sqlite_schema"}
+    return catalogue or operation.kind in {Kind.OPAQUE, Kind.UNREAD}
 
 
 def _tables(operation: Operation) -> Iterator[str]:
@@ -174,64 +194,3 @@ def _copied(schema: Schema, operations: Sequence[Operation]) -> Iterator[tuple[s
                 yield from ((source, c.name) for c in (table.columns if table else ()))
         columns = getattr(operation.definition, "columns", ())
         yield from ((operation.table, c.name) for c in columns)
-
-
-# -- replay ---------------------------------------------------------------------------------------
-
-
-def _varied(data: bytes, variation: Variation, *, enforce: bool) -> bytes | None:
-    """The changed database; None where the old schema refuses the change."""
-    with closing(engine.clone(data)) as database:
-        database.execute(f"PRAGMA foreign_keys = {'ON' if enforce else 'OFF'}")
-        before = database.total_changes
-        try:
-            for statement in variation.statements:
-                database.execute(statement)
-        except sqlite3.Error:
-            return None
-        if database.total_changes == before:
-            return None
-        return database.serialize()
-
-
-def _observed(
-    plan: Plan,
-    made: Sample,
-    pending: tuple[Migration, ...],
-    variation: Variation,
-    hook: Hook,
-) -> list[Observation]:
-    with migrated(plan, made.data, pending, before=hook) as landed:
-        attempt = landed[1]
-        if attempt.raised is not None:
-            kind = "too-slow" if attempt.raised.slow else "raised"
-            return [Observation(kind, attempt.raised.place, error=attempt.raised.message)]
-        return list(_looked(plan, made, pending, landed, variation))
-
-
-def _looked(
-    plan: Plan,
-    made: Sample,
-    pending: tuple[Migration, ...],
-    landed: tuple[sqlite3.Connection, Attempt],
-    variation: Variation,
-) -> Iterator[Observation]:
-    database, attempt = landed
-    with closing(engine.clone(made.data)) as old:
-        before = schema_of(old)
-        broken = set() if variation.shrinks else _broken_before(plan, old)
-    origin = renamed(pending, before)
-    with engine.attached_old(database, made.data):
-        lineage = Lineage(pending, None if plan.runner is None else attempt.ran)
-        yield from checks.rows(database, before, schema_of(database), origin, lineage)
-    yield from checks.integrity(made.data, database, origin)
-    yield from checks.foreign_keys(made.data, database, origin)
-    for seen in launch.check(database, made.data, plan.launch):
-        if seen.kind == "invariant" and (variation.shrinks or seen.place in broken):
-            continue
-        yield seen
-
-
-def _broken_before(plan: Plan, old: sqlite3.Connection) -> set[Place]:
-    """The invariants that the made-up row itself breaks, before any migration."""
-    return {query.place for query in plan.launch.invariants if launch.violations(old, query)[0]}

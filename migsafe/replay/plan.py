@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from migsafe.model.migration import History
 from migsafe.model.outcome import Place, Probe
 from migsafe.model.schema import Schema
+from migsafe.model.variation import Ground, Variation
 
 
 class ProgramRunner(Protocol):
@@ -30,6 +31,30 @@ class ProgramRunner(Protocol):
         """Upgrade the SQLite file to `target`, calling back around every statement sent."""
 
 
+Failed = tuple[str, str, int, str, str]
+"""A class of failure: what the check is called, its place, its name, the class of error."""
+
+
+class Explorer(Protocol):
+    """Makes up old data beyond what can be listed. It crosses process borders with the plan."""
+
+    @property
+    def examples(self) -> int:
+        """How many changes it may try on one sample."""
+
+    def explore(
+        self,
+        ground: Ground,
+        examples: int,
+        known: frozenset[Failed],
+        failures: Callable[[Variation], frozenset[Failed] | None],
+    ) -> Iterable[Variation]:
+        """The smallest changes found for each failure not `known`, with so many examples.
+
+        `failures` tries a change and says what fails, None where the old schema refuses it.
+        """
+
+
 @dataclass(frozen=True, slots=True)
 class Query:
     """One statement of a launch file."""
@@ -46,6 +71,19 @@ class Command:
     """
 
     argv: tuple[str, ...]
+    root: Path
+    place: Place
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Code of the project's own: `kind` is callable or models, `target` "package.module:name".
+
+    It runs in the folder `root`; `place` is the line of the configuration that names it.
+    """
+
+    kind: str
+    target: str
     root: Path
     place: Place
 
@@ -74,7 +112,10 @@ class OldEngine:
 
 @dataclass(frozen=True, slots=True)
 class LaunchPlan:
-    """What the new version does when it starts. `fresh` is the schema of a fresh install."""
+    """What the new version does when it starts. `fresh` is the schema of a fresh install.
+
+    `room`: Room exported it, and a migrated database is held to it as Room does.
+    """
 
     fresh: Schema | None = None
     fresh_path: str = ""
@@ -82,7 +123,10 @@ class LaunchPlan:
     invariants: tuple[Query, ...] = ()
     foreign_keys: bool = False
     command: Command | None = None
+    callable: Program | None = None
+    models: Program | None = None
     inserts: tuple[Insert, ...] = ()
+    room: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +134,11 @@ class Plan:
     """Everything that a worker needs besides the sample.
 
     `wrapped` says per revision whether the runner opens a transaction around it; `seconds` bounds
-    one case; `deep` names the samples that the costly scenarios are for; `sets_version` tells that
-    the migrations themselves raise PRAGMA user_version; `made`: are made-up rows tried as well?
+    one case, and so does `looks` where it is given, in units of work (`engines.sqlite_guard`);
+    `deep` names the samples that the costly scenarios are for; `sets_version` tells that
+    the migrations themselves raise PRAGMA user_version; `made`: are made-up rows tried as well, and
+    those that the `explorer` makes?
+    `stands_in` is the path of the empty sample that stands in where none are configured, else "".
     `engine` None: users run what runs here; `now` is what their clocks say, in UTC ("": the time).
     """
 
@@ -103,8 +150,11 @@ class Plan:
     launch: LaunchPlan = field(default_factory=LaunchPlan)
     probes: tuple[Probe, ...] = ()
     seconds: float = 60.0
+    looks: int | None = None
     sets_version: bool = False
     deep: frozenset[str] = frozenset()
     made: bool = True
+    explorer: Explorer | None = None
+    stands_in: str = ""
     engine: OldEngine | None = None
     now: str = ""

@@ -9,35 +9,22 @@ statements.
 
 from __future__ import annotations
 
-import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from migsafe.model.migration import Dialect
-from migsafe.model.schema import Column, ForeignKey, Schema, Table, fold_name
+from migsafe.model.schema import Column, Table, fold_name
+from migsafe.model.variation import Ground, Variation
+from migsafe.schema.rows import Rows, is_text
 from migsafe.sql.tokens import NUMBER, STRING, quoted, tokenize
 
 Asks = Callable[[str], object]
 """Runs a SELECT on the old database and gives the first value of its first row, or None."""
 
 _LITERALS = 24
-_DELIMITERS = re.compile(r"[^\w\s]")
+_DELIMITERS = re.compile(r"\W")
 _UNLISTED = "zz-unlisted"
-
-
-@dataclass(frozen=True, slots=True)
-class Variation:
-    """One change of the old database: its statements, and what it is in words without values.
-
-    `shrinks`: rows are taken away, so that invariants about certain rows prove nothing.
-    """
-
-    statements: tuple[str, ...]
-    shape: str
-    table: str = ""
-    column: str = ""
-    shrinks: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +36,17 @@ class _Value:
     pair: bool = False  # it makes sense beside the row that it was made from, not instead of it
 
 
-def variations(
-    schema: Schema,
-    tables: Sequence[str],
-    named: Iterable[tuple[str, str]],
-    literals: Sequence[str],
-    ask: Asks,
-    *,
-    orphans: bool,
-) -> Iterator[Variation]:
-    """All variations of these tables, the most telling first.
-
-    `named` are the (table, column) pairs that statements name; `literals` SQL literals of the
-    migration; `orphans`: may a foreign key point to nothing, because the app does not enforce it?
-    """
-    first = {(fold_name(t), fold_name(c)) for t, c in named}
+def variations(ground: Ground, ask: Asks) -> Iterator[Variation]:
+    """All variations of the ground's tables, the most telling first."""
     makers = [
-        _Maker(schema, table, literals[:_LITERALS], ask, orphans)
-        for name in tables
-        if (table := schema.table(name)) and not table.virtual and table.columns
+        _Maker(Rows(ground.schema, table), ground, ask)
+        for name in ground.tables
+        if (table := ground.schema.table(name)) and not table.virtual and table.columns
     ]
     streams = [m.alike() for m in makers]
-    streams += [m.of_column(c) for m in makers for c in m.table.columns if m.key(c) in first]
+    streams += [m.of_column(c) for m in makers for c in m.columns(named=True)]
     streams += [m.removals() for m in makers]
-    streams += [m.of_column(c) for m in makers for c in m.table.columns if m.key(c) not in first]
+    streams += [m.of_column(c) for m in makers for c in m.columns(named=False)]
     yield from _in_turn(streams)
     everything = tuple(f"DELETE FROM {quoted(m.table.name)}" for m in makers)
     yield Variation(everything, "no row in any table", shrinks=True)
@@ -102,32 +76,51 @@ def literals_of(texts: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class _Maker:
-    """Makes the variations of one table."""
+    """Makes the variations of one table; one that is empty in the sample is filled first."""
 
-    schema: Schema
-    table: Table
-    literals: Sequence[str]
+    rows: Rows
+    ground: Ground
     ask: Asks
-    orphans: bool
 
-    def key(self, column: Column) -> tuple[str, str]:
-        """The folded (table, column) pair."""
-        return fold_name(self.table.name), fold_name(column.name)
+    @property
+    def table(self) -> Table:
+        """The table itself."""
+        return self.rows.table
+
+    def columns(self, *, named: bool) -> Iterator[Column]:
+        """The columns that statements name, or the others."""
+        name = fold_name(self.table.name)
+        for column in self.table.columns:
+            if ((name, fold_name(column.name)) in self.ground.named) is named:
+                yield column
+
+    def _vary(self, statement: str, words: str, column: str = "") -> Variation:
+        first = self.ground.first(self.table.name)
+        return Variation((*first, statement), words, self.table.name, column)
 
     # -- rows -------------------------------------------------------------------------------------
 
     def alike(self) -> Iterator[Variation]:
         """A second row like one that is there, but for what must be unique."""
         if self._is_empty():
-            yield from self._first_row()
             return
-        shape = f"two rows of {self.table.name} that are alike but for their key"
-        yield Variation((self._clone({}),), shape, self.table.name)
+        name = self.table.name
+        yield from self._first_rows()
+        yield self._vary(
+            self.rows.clone({}), f"two rows of {name} that are alike but for their key"
+        )
+
+    def _first_rows(self) -> Iterator[Variation]:
+        first, name = self.ground.first(self.table.name), self.table.name
+        own = [s for s in first if s.startswith(f"INSERT INTO {quoted(name)} ")]
+        for count in range(1, len(own) + 1):
+            words = f"a row in {name}" if count == 1 else f"{count} rows in {name}"
+            yield Variation(first[: len(first) - len(own) + count], words, name)
 
     def removals(self) -> Iterator[Variation]:
         """A row missing, all rows missing."""
         name = self.table.name
-        if self._is_empty():
+        if self._is_empty() or self.ground.first(name):
             return
         shape = f"no row in {name}"
         yield Variation((f"DELETE FROM {quoted(name)}",), shape, name, shrinks=True)
@@ -141,71 +134,6 @@ class _Maker:
     def _one(self, which: str) -> str:
         return f"rowid = (SELECT {which}(rowid) FROM {quoted(self.table.name)})"
 
-    def _first_row(self) -> Iterator[Variation]:
-        """Rows for a table that is empty in the sample, with nothing in it but what is demanded."""
-        needed = [c for c in self.table.columns if _demanded(c) or self._foreign(c)]
-        choices = [self._simple(c) for c in needed]
-        names = ", ".join(quoted(c.name) for c in needed)
-        for values in itertools.islice(itertools.product(*choices), 4):
-            row = f"({names}) VALUES ({', '.join(values)})" if needed else "DEFAULT VALUES"
-            sql = f"INSERT INTO {quoted(self.table.name)} {row}"
-            yield Variation((sql,), f"a row in {self.table.name}", self.table.name)
-
-    def _simple(self, column: Column) -> list[str]:
-        foreign = self._foreign(column)
-        if foreign:
-            return [self._parent_key(foreign)]
-        checks = [c.expression for c in self.table.checks if column.name.lower() in c.expression]
-        listed = [x for x in literals_of(checks) if x.startswith("'") == _is_text(column)]
-        return [*listed[:3], "'made'" if _is_text(column) else "1"]
-
-    def _parent_key(self, foreign: ForeignKey) -> str:
-        parent = self.schema.table(foreign.ref_table)
-        names = foreign.ref_columns or (parent.primary_key if parent else ())
-        name = names[0] if names else "rowid"
-        return f"(SELECT {quoted(name)} FROM {quoted(foreign.ref_table)} LIMIT 1)"
-
-    def _clone(self, changed: dict[str, str]) -> str:
-        """INSERT a copy of the first row with these columns changed and its keys made fresh."""
-        fresh = {**self._fresh(set(changed)), **changed}
-        columns = [c for c in self.table.columns if not c.generated]
-        values = (fresh.get(fold_name(c.name), quoted(c.name)) for c in columns)
-        name = quoted(self.table.name)
-        order = "" if self.table.without_rowid else " ORDER BY rowid"
-        return (
-            f"INSERT INTO {name} ({', '.join(quoted(c.name) for c in columns)})"
-            f" SELECT {', '.join(values)} FROM {name}{order} LIMIT 1"
-        )
-
-    def _fresh(self, kept: set[str]) -> dict[str, str]:
-        """Per unique key one column that gets a value of its own."""
-        fresh: dict[str, str] = {}
-        for key in self._keys():
-            names = [fold_name(n) for n in key]
-            if any(n in fresh or n in kept for n in names if len(names) > 1 or n in kept):
-                continue
-            free = [n for n in names if not self._foreign_name(n)] or names
-            column = self.table.column(free[-1])
-            if column is not None:
-                fresh[free[-1]] = self._new(column)
-        return fresh
-
-    def _keys(self) -> Iterator[tuple[str, ...]]:
-        if self.table.primary_key:
-            yield self.table.primary_key
-        for unique in self.table.uniques:
-            yield unique.columns
-        for index in self.schema.indexes.values():
-            plain = not any(term.expression for term in index.columns)
-            if index.unique and plain and fold_name(index.table) == fold_name(self.table.name):
-                yield tuple(term.name for term in index.columns)
-
-    def _new(self, column: Column) -> str:
-        name, table = quoted(column.name), quoted(self.table.name)
-        if _is_text(column):
-            return f"{name} || '-made'"
-        return f"(SELECT coalesce(max({name}), 0) + 1 FROM {table})"
-
     # -- values -----------------------------------------------------------------------------------
 
     def of_column(self, column: Column) -> Iterator[Variation]:
@@ -214,35 +142,30 @@ class _Maker:
             return
         name, place = self.table.name, fold_name(column.name)
         for value in self._values(column):
-            added = self._clone({place: value.sql})
-            yield Variation((added,), f"a row of {name} {value.words}", name, column.name)
+            words = f"a row of {name} {value.words}"
+            yield self._vary(self.rows.clone({place: value.sql}), words, column.name)
             if column.primary_key or value.pair or self.table.without_rowid:
                 continue
             changed = (
                 f"UPDATE {quoted(name)} SET {quoted(column.name)} = {value.sql}"
                 f" WHERE {self._one('max')}"
             )
-            yield Variation((changed,), f"a row of {name} {value.words}", name, column.name)
+            yield self._vary(changed, words, column.name)
 
     def _values(self, column: Column) -> Iterator[_Value]:
         name = column.name
         if not column.not_null and not column.primary_key:
             yield _Value("NULL", f"with {name} NULL")
-        if self._foreign(column):
-            if self.orphans:
-                yield _Value(self._orphan(column), f"whose {name} points to no row")
+        if self.rows.foreign(name):
+            if self.ground.orphans:
+                yield _Value(self.rows.orphan(column), f"whose {name} points to no row")
             return
-        text = _is_text(column)
+        text = is_text(column)
         # A key that the migration seeds is its own: no old row will have chosen it.
-        for literal in () if column.primary_key else self.literals:
+        for literal in () if column.primary_key else self.ground.literals[:_LITERALS]:
             if literal.startswith("'") == text:
                 yield _Value(literal, f"with {name} {literal}")
-        other = quoted(name)
-        yield _Value(
-            f"(SELECT o.{other} FROM {quoted(self.table.name)} AS o"
-            f" WHERE o.{other} IS NOT {quoted(self.table.name)}.{other} LIMIT 1)",
-            f"with another row's {name}",
-        )
+        yield _Value(self.rows.another(column), f"with another row's {name}")
         yield from self._texts(column) if text else self._numbers(column)
 
     def _texts(self, column: Column) -> Iterator[_Value]:
@@ -262,36 +185,12 @@ class _Maker:
         yield _Value(f"{quoted(name)} || ' '", f"with a space at the end of {name}", pair=True)
         for mark in list(dict.fromkeys(_DELIMITERS.findall(seen)))[:4]:
             literal = "'" + mark.replace("'", "''") + "'"
+            cell = quoted(name)
             words = f"whose {name} has no {literal}"
-            yield _Value(f"replace({quoted(name)}, {literal}, '')", words)
+            yield _Value(f"replace({cell}, {literal}, '')", words)
+            yield _Value(f"{cell} || {literal} || {cell}", f"whose {name} has a part twice")
+            yield _Value(f"{cell} || {literal}", f"whose {name} has an empty part")
 
     def _numbers(self, column: Column) -> Iterator[_Value]:
         for number in ("0", "-1", "9007199254740993"):
             yield _Value(number, f"with {column.name} {number}")
-
-    def _foreign(self, column: Column) -> ForeignKey | None:
-        return self._foreign_name(fold_name(column.name))
-
-    def _foreign_name(self, name: str) -> ForeignKey | None:
-        return next(
-            (f for f in self.table.foreign_keys if [fold_name(c) for c in f.columns] == [name]),
-            None,
-        )
-
-    def _orphan(self, column: Column) -> str:
-        if _is_text(column):
-            return "'no-such-row'"
-        return f"(SELECT coalesce(max({quoted(column.name)}), 0) + 1000003 FROM " + (
-            f"{quoted(self.table.name)})"
-        )
-
-
-def _demanded(column: Column) -> bool:
-    return column.not_null and column.default is None and not column.generated
-
-
-def _is_text(column: Column) -> bool:
-    kind = column.type.upper()
-    if "INT" in kind:
-        return False
-    return not kind or any(word in kind for word in ("CHAR", "CLOB", "TEXT", "BLOB", "JSON"))

@@ -11,9 +11,11 @@ from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Dialect, History, Migration
 from migsafe.model.outcome import Place
 from migsafe.model.sample import Sample
+from migsafe.model.variation import Ground
 from migsafe.replay import made
 from migsafe.replay.plan import LaunchPlan, Plan, Query
 from migsafe.replay.schemas import schema_of
+from migsafe.replay.trial import Found, varied
 from migsafe.replay.variations import literals_of, variations
 from migsafe.sql.split import split
 
@@ -44,7 +46,7 @@ def explored(change: str, script: str = OLD, **launch: object):
     return made.explore(chosen, sample(script), chosen.history.pending("0"), ())
 
 
-def shapes(found: made.Found) -> set[str]:
+def shapes(found: Found) -> set[str]:
     return {o.made for o in found.observations}
 
 
@@ -105,12 +107,9 @@ def test_orphans_are_made_only_where_the_app_lets_them_be():
 
 def test_what_the_old_schema_refuses_is_not_tried():
     with closing(engine.clone(sample().data)) as old:
-        tries = list(
-            variations(
-                schema_of(old), ["book"], [], literals_of(["SELECT -5"]), lambda _: 1, orphans=False
-            )
-        )
-    refused = [v for v in tries if made._varied(sample().data, v, enforce=True) is None]
+        ground = Ground(schema_of(old), ("book",), literals=literals_of(["SELECT -5"]))
+        tries = list(variations(ground, lambda _: 1))
+    refused = [v for v in tries if varied(sample().data, v, enforce=True) is None]
     assert any(v.column == "pages" for v in refused)  # CHECK (pages > 0)
     assert not any("title NULL" in v.shape for v in tries)  # NOT NULL
 
