@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import sqlite3
-import time
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe.engines import sqlite as engine
-from migsafe.errors import MigsafeError, ReplayAborted
+from migsafe.errors import MigsafeError
 from migsafe.model.migration import Migration
 from migsafe.model.outcome import (
     Observation,
@@ -25,7 +22,7 @@ from migsafe.model.outcome import (
 )
 from migsafe.model.rule import When
 from migsafe.model.sample import Sample
-from migsafe.model.schema import Schema, fold_name
+from migsafe.model.schema import fold_name
 from migsafe.replay import (
     checks,
     command,
@@ -38,9 +35,14 @@ from migsafe.replay import (
     misfit,
     old_engine,
     other_start,
+    own_code,
+    programs,
+    search_index,
     storage,
+    unproven,
 )
 from migsafe.replay.interrupted import still_pending, user_version
+from migsafe.replay.kept import Kept
 from migsafe.replay.lineage import Lineage
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
@@ -55,7 +57,7 @@ from migsafe.replay.run import (
     writes,
 )
 from migsafe.replay.schemas import renamed, schema_of
-from migsafe.sql import features
+from migsafe.replay.sound import may_be_damaged
 
 ROW_LIMIT = 1000
 """A probe counts at most this many rows."""
@@ -66,7 +68,7 @@ _VERDICTS = (
     (Verdict.BRICKED, {"interrupted", "storage-full", "locked"}),
     (
         Verdict.LAUNCH_FAILED,
-        {"launch-query", "launch-command", "launch-insert", "second-launch", "integrity"},
+        {"launch-query", "launch-insert", "second-launch", "integrity", *own_code.KINDS},
     ),
     (Verdict.DATA_LOST, {*checks.LOSSES, "undecodable", "misfit", "invariant"}),
     (Verdict.DRIFTED, {"drifted", "foreign-keys"}),
@@ -80,6 +82,7 @@ class _Prober:
 
     probes: tuple[Probe, ...]
     results: list[ProbeResult] = field(default_factory=list)
+    trusting: bool = False  # what is certain to make its statement fail is not asked
 
     def ask_all(self, database: sqlite3.Connection, when: When) -> None:
         for probe in self.probes:
@@ -89,7 +92,9 @@ class _Prober:
     def before_statement(self, database: sqlite3.Connection, sent: Sent) -> None:
         for probe in self.probes:
             if probe.when is When.STATEMENT and _same_place(probe, sent):
-                self.results.append(ask(database, probe))
+                passes = self.trusting and probe.certain
+                answer = ProbeResult(probe.rule, probe.candidate, 0)
+                self.results.append(answer if passes else ask(database, probe))
 
 
 def _same_place(probe: Probe, sent: Sent) -> bool:
@@ -128,18 +133,17 @@ def _counts(
 
 def replay(plan: Plan, sample: Sample) -> tuple[Outcome, ...]:
     """All outcomes of one sample."""
-    started = time.perf_counter()
+    before = engine.looks()
     frozen.begin()
     pending = plan.history.pending(sample.revision)
     try:
         outcomes = tuple(_scenarios(plan, sample, pending))
-    except command.CannotStart:
+    except programs.CannotStart:
         raise
     except MigsafeError as error:
         outcomes = (_outcome(sample, Scenario.STRAIGHT, (), notes=(_sentence(error),)),)
         outcomes = (replace(outcomes[0], verdict=Verdict.TOOL_ERROR),)
-    seconds = time.perf_counter() - started
-    return (replace(outcomes[0], seconds=seconds), *outcomes[1:])
+    return (replace(outcomes[0], looks=engine.looks() - before), *outcomes[1:])
 
 
 def _sentence(error: MigsafeError) -> str:
@@ -148,12 +152,7 @@ def _sentence(error: MigsafeError) -> str:
 
 
 def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Iterator[Outcome]:
-    prober = _Prober(plan.probes)
-    if any(p.when is When.BEFORE for p in plan.probes):
-        with closing(engine.clone(sample.data)) as old:
-            prober.ask_all(old, When.BEFORE)
-    hook = prober.before_statement if plan.probes else nothing
-    with migrated(plan, sample.data, pending, before=hook) as landed:
+    with _asked(plan, sample, pending) as (prober, landed):
         database, attempt = landed
         seen = [_ignored(r) for r in attempt.ignored]
         migrated_data = b""
@@ -161,13 +160,7 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
             seen += _after(plan, sample, pending, landed, prober)
             migrated_data = database.serialize()
     if attempt.raised is not None:
-        own = apps_function(attempt.raised.message)
-        if own:
-            raise ReplayAborted(
-                f"{attempt.raised.place.path}:{attempt.raised.place.line} calls {own}(), which"
-                " SQLite does not have",
-                hint="a function that the app registers itself cannot be replayed",
-            )
+        unproven.require_blame(plan, sample, pending, attempt.raised)
         slow = attempt.raised.slow
         step_by_step = attempt.raised if slow else _step_by_step(plan, sample, pending)
         seen.append(_raised(attempt.raised, _comparison(attempt.raised, step_by_step)))
@@ -177,6 +170,7 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
     again = _second_launch(plan, sample, migrated_data)
     if sample.path in plan.deep:
         seen += command.check(migrated_data, plan.launch.command, plan.seconds)
+        seen += own_code.check_callable(migrated_data, plan.launch.callable, plan.seconds)
     placed = locate(plan, sample, pending, seen)
     yield _finished(sample, Scenario.STRAIGHT, placed, attempt, prober)
     yield _outcome(sample, Scenario.SECOND_LAUNCH, again)
@@ -192,25 +186,38 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
         yield from _on_other_devices(plan, sample, pending)
 
 
-_NO_FUNCTION = re.compile(r"^no such function: (\w+)$")
+_Asked = tuple[_Prober, tuple[sqlite3.Connection, Attempt]]
 
 
-def apps_function(message: str) -> str:
-    """The function that an error misses, where no SQLite has one of that name; else ""."""
-    missing = _NO_FUNCTION.match(message)
-    if missing is None:
-        return ""
-    name = missing[1].lower()
-    late = {known for known, _ in features.functions()}
-    return "" if name in late or name in _built_in() else missing[1]
+@contextmanager
+def _asked(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Iterator[_Asked]:
+    """The straight run with the data rules' questions.
+
+    Those that are certain are asked of a second run, and only where a statement failed.
+    """
+    trusting = plan.runner is None and any(p.certain for p in plan.probes)
+    prober = _Prober(plan.probes, trusting=trusting)
+    with _run_asked(plan, sample, pending, prober) as landed:
+        attempt = landed[1]
+        if not trusting or (attempt.raised is None and not attempt.ignored):
+            yield prober, landed
+            return
+    frozen.begin()
+    prober = _Prober(plan.probes)
+    with _run_asked(plan, sample, pending, prober) as landed:
+        yield prober, landed
 
 
-@cache
-def _built_in() -> frozenset[str]:
-    """The functions of the SQLite that runs here (pragma.html#pragma_function_list)."""
-    with closing(engine.clone(engine.empty())) as database:
-        rows = database.execute("SELECT DISTINCT name FROM pragma_function_list").fetchall()
-    return frozenset(str(row[0]).lower() for row in rows)
+@contextmanager
+def _run_asked(
+    plan: Plan, sample: Sample, pending: tuple[Migration, ...], prober: _Prober
+) -> Iterator[tuple[sqlite3.Connection, Attempt]]:
+    if any(p.when is When.BEFORE for p in plan.probes):
+        with closing(engine.clone(sample.data)) as old:
+            prober.ask_all(old, When.BEFORE)
+    hook = prober.before_statement if plan.probes else nothing
+    with migrated(plan, sample.data, pending, before=hook) as landed:
+        yield landed
 
 
 def _on_made_rows(
@@ -275,33 +282,37 @@ def _after(
 ) -> list[Observation]:
     database, attempt = landed
     lineage = Lineage(pending, None if plan.runner is None else attempt.ran)
+    kept = Kept()
     with engine.attached_old(database, sample.data), ExitStack() as opened:
         before = schema_of(
             database, "old", lambda: opened.enter_context(closing(engine.clone(sample.data)))
         )
         after = schema_of(database)
         origin = renamed(pending, before)
-        rows = list(checks.rows(database, before, after, origin, lineage))
-        rows += misfit.check(database, (before, after), plan.launch.fresh, origin)
-    seen = [
-        *checks.integrity(sample.data, database, origin, quick=sample.path not in plan.deep),
+        unharmed = sample.sound and not may_be_damaged(pending, before, after)
+        rows = list(checks.rows(database, before, after, origin, lineage, kept))
+        rows += misfit.check(database, (before, after), plan.launch.fresh, origin, kept)
+    ignored = {fold_name(t) for t in plan.history.version_tables}
+    quick = sample.path not in plan.deep
+    seen = (
+        []
+        if quick and unharmed and plan.runner is None
+        else list(checks.integrity(sample.data, database, origin, quick=quick))
+    )
+    seen += [
         *checks.foreign_keys(sample.data, database, origin),
-        *checks.undecodable(sample.data, database, after),
-        *_drift(plan, before, after),
+        *search_index.check(sample.data, database, after, lineage),
+        *checks.undecodable(sample.data, database, after, kept),
+        *checks.drift(before, after, plan.launch, ignored),
         *rows,
     ]
     prober.ask_all(database, When.AFTER)
+    seen += own_code.check_models(database, plan.launch.models, plan.seconds)
     with closing(engine.clone(database.serialize())) as launched:
         frozen.freeze(launched, plan.now, *(q.sql for q in plan.launch.invariants))
         seen += first_inserts.check(launched, sample.data, plan.launch, after)
         seen += launch.check(launched, sample.data, plan.launch)
     return seen
-
-
-def _drift(plan: Plan, before: Schema, after: Schema) -> Iterator[Observation]:
-    if plan.launch.fresh is not None:
-        ignore = {fold_name(t) for t in plan.history.version_tables}
-        yield from checks.drift(before, after, plan.launch.fresh, ignore)
 
 
 def _ignored(raised: Raised) -> Observation:

@@ -7,16 +7,24 @@ import sqlite3
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing
+from dataclasses import replace
 
 from migsafe.engines import sqlite as engine
 from migsafe.model.outcome import Observation
 from migsafe.model.schema import Change, Schema, Table, fold_name
-from migsafe.replay.lineage import Lineage
+from migsafe.replay import orphans
+from migsafe.replay.declared import rowid_alias
+from migsafe.replay.kept import Kept
+from migsafe.replay.lineage import SAME, Lineage
 from migsafe.replay.links import Links
+from migsafe.replay.numbering import renumbered_rows
+from migsafe.replay.plan import LaunchPlan
 from migsafe.replay.values import Counts, Pair, changed_columns, judged, pair
+from migsafe.schema import room
 from migsafe.schema.diff import diff
 from migsafe.sql.tokens import quoted
 
+_MEANT = {"null", "expression", "parameter"}
 LOSSES = {
     "rows-lost", "links-lost", "became-null", "renumbered", "values-cut", "values-changed",
 }  # fmt: skip
@@ -102,6 +110,8 @@ def _times(known: Counter[str], text: str) -> int:
 def _integrity(database: sqlite3.Connection, *, quick: bool) -> Counter[str]:
     check = "quick_check" if quick else "integrity_check"
     try:
+        # A migration may have left it on, and the check would look away (pragma.html).
+        database.execute("PRAGMA ignore_check_constraints = OFF")
         rows = [_text(r[0]) for r in database.execute(f"PRAGMA {check}(20)")]
     except sqlite3.Error as error:
         rows = [str(error)]
@@ -114,12 +124,14 @@ def rows(
     after: Schema,
     origin: Mapping[str, str],
     lineage: Lineage,
+    kept: Kept | None = None,
 ) -> Iterator[Observation]:
     """Rows and links lost, values that became NULL, were cut or changed unasked, ids renumbered.
 
-    Needs the old data attached as `old`.
+    Needs the old data attached as `old`. What is proven to be as it was is noted in `kept`.
     """
     now = {old: new for new, old in origin.items()}
+    kept = Kept() if kept is None else kept
     links = Links(database, (before, after), now, lineage)
     for key, table in sorted(before.tables.items()):
         new = after.tables.get(now.get(key, key))
@@ -128,47 +140,78 @@ def rows(
         total = _count(database, table.name, "old")
         if not total:
             continue
-        changed = list(_table_rows(database, table, new, total))
+        both = pair(table, new, lineage)
+        now_there = _count(database, new.name)
+        intact = both is not None and kept.note(database, both, total, now_there)
+        counts = (total, now_there)
+        changed = [] if intact else list(_table_rows(database, table, new, counts, lineage))
+        if any(o.kind == "rows-lost" for o in changed):
+            parent = orphans.of_only(database, both, links, (table, new))
+            changed = [_said(o, parent) for o in changed]
         yield from changed
         if not any(o.kind == "renumbered" for o in changed):
-            yield from _values(database, pair(table, new, lineage), before, links)
+            yield from _values(database, both, before, links, intact=intact)
             yield from _sequence(database, table, new, lineage)
 
 
 def _table_rows(
-    database: sqlite3.Connection, old: Table, new: Table, total: int
+    database: sqlite3.Connection, old: Table, new: Table, counts: tuple[int, int], lineage: Lineage
 ) -> Iterator[Observation]:
-    lost = total - _count(database, new.name)
+    total, now = counts
+    lost = total - now
     if lost > 0:
         yield Observation("rows-lost", table=new.name, affected=lost, total=total)
-    renumbered = _missing_ids(database, old, new) - max(lost, 0)
+    elsewhere = renumbered_rows(database, old, new, lineage)
+    renumbered = max(_missing_ids(database, old, new) - max(lost, 0), elsewhere)
     if renumbered > 0:
         yield Observation("renumbered", table=new.name, affected=renumbered, total=total)
 
 
+def _said(seen: Observation, parent: str) -> Observation:
+    """Rows that only pointed nowhere are cleared away on purpose."""
+    if seen.kind != "rows-lost" or not parent:
+        return seen
+    return replace(seen, name=parent, detail=f"they pointed to no row of {parent}", deliberate=True)
+
+
 def _values(
-    database: sqlite3.Connection, both: Pair | None, before: Schema, links: Links
+    database: sqlite3.Connection,
+    both: Pair | None,
+    before: Schema,
+    links: Links,
+    *,
+    intact: bool,
 ) -> Iterator[Observation]:
     if both is None or not both.columns:
         return
-    found = {c.new: c for c in changed_columns(database, both)}
+    found = {} if intact else {c.new: c for c in changed_columns(database, both)}
     told = {name: links.lineage.told(both.new, c.old, name) for name, c in found.items()}
     lost = {name: (gone, seen) for name, gone, seen in links.lost(both, told)}
     yield from (seen for _, seen in lost.values())
     for name, counts in found.items():
         in_links = lost[name][0] if name in lost else 0
-        yield from _became_null(both.new, counts, in_links)
+        loose = orphans.cut_loose(database, both, links, counts) if counts.gone else 0
+        yield from _became_null(both.new, counts, in_links + loose, links.lineage)
         if name not in lost:
             yield from judged(both, counts, links.lineage, before)
 
 
-def _became_null(new: Table, counts: Counts, in_links: int) -> Iterator[Observation]:
-    """NULLs that are not told as lost links already."""
+def _became_null(
+    new: Table, counts: Counts, in_links: int, lineage: Lineage
+) -> Iterator[Observation]:
+    """NULLs that are not told as lost links already, nor links that pointed nowhere."""
     column = new.column(counts.new)
     gone = counts.gone - in_links
     if gone > 0 and column is not None and not column.not_null:
+        writes = [w for w in lineage.writes(new, counts.old, counts.new) if w.how != SAME]
         yield Observation(
-            "became-null", table=new.name, column=counts.new, affected=gone, total=counts.filled
+            "became-null",
+            table=new.name,
+            column=counts.new,
+            affected=gone,
+            total=counts.filled,
+            # Whoever writes an expression for the column means what it gives.
+            deliberate=bool(writes) and all(w.how in _MEANT for w in writes),
         )
 
 
@@ -195,14 +238,6 @@ def _count(database: sqlite3.Connection, table: str, schema: str = "main") -> in
     except sqlite3.Error:
         return 0
     return int(row[0])
-
-
-def rowid_alias(table: Table) -> str:
-    """The INTEGER PRIMARY KEY column of a rowid table, "" where there is none."""
-    if table.without_rowid or len(table.primary_key) != 1:
-        return ""
-    column = table.column(table.primary_key[0])
-    return column.name if column and column.type.upper() == "INTEGER" else ""
 
 
 def _missing_ids(database: sqlite3.Connection, old: Table, new: Table) -> int:
@@ -232,14 +267,17 @@ def _missing_ids(database: sqlite3.Connection, old: Table, new: Table) -> int:
     return missing if moved else 0
 
 
-def undecodable(old: bytes, database: sqlite3.Connection, schema: Schema) -> Iterator[Observation]:
-    """Text that is not valid UTF-8 now, and was not so before."""
+def undecodable(
+    old: bytes, database: sqlite3.Connection, schema: Schema, kept: Kept
+) -> Iterator[Observation]:
+    """Text that is not valid UTF-8 now, and was not so before; what is `kept` was so before."""
     for table in schema.tables.values():
-        if table.virtual or _decodes(database, table):
+        columns = [c.name for c in table.columns if not kept.holds(table, c.name)]
+        if table.virtual or not columns or _decodes(database, table, columns):
             continue
-        now = _broken_columns(database, table)
+        now = _broken_columns(database, table, columns)
         with closing(engine.clone(old)) as pristine:
-            before = _broken_columns(pristine, table)
+            before = _broken_columns(pristine, table, columns)
         for column, count in sorted(now.items()):
             fresh = count - before[column]
             if fresh > 0:
@@ -252,29 +290,32 @@ def undecodable(old: bytes, database: sqlite3.Connection, schema: Schema) -> Ite
 _GROUP = 20_000  # rows whose text is put together at a time
 
 
-def _decodes(database: sqlite3.Connection, table: Table) -> bool:
-    """Is every text of the table valid UTF-8? SQLite joins the texts; Python decodes them once."""
+def _decodes(database: sqlite3.Connection, table: Table, columns: Collection[str]) -> bool:
+    """Is every text in the columns valid UTF-8? SQLite joins the texts; Python decodes once."""
     database.text_factory = str
-    joined = ", ".join(
-        f"group_concat(CASE WHEN typeof({n}) = 'text' THEN {n} END)"
-        for n in (quoted(c.name) for c in table.columns)
-    )
+    is_text = {n: f"typeof({n}) = 'text'" for n in map(quoted, columns)}
+    joined = ", ".join(f"group_concat(CASE WHEN {t} THEN {n} END)" for n, t in is_text.items())
+    query = f"SELECT {joined} FROM main.{quoted(table.name)}"
+    if len(is_text) == 1:  # a column without any text is done with at half the price
+        query += f" WHERE {' '.join(is_text.values())}"
     groups = "" if table.without_rowid else f" GROUP BY rowid / {_GROUP}"
     try:
-        deque(database.execute(f"SELECT {joined} FROM main.{quoted(table.name)}{groups}"), maxlen=0)
+        deque(database.execute(query + groups), maxlen=0)
     except sqlite3.Error:
         return False
     return True
 
 
-def _broken_columns(database: sqlite3.Connection, table: Table) -> Counter[str]:
+def _broken_columns(
+    database: sqlite3.Connection, table: Table, columns: Collection[str]
+) -> Counter[str]:
     broken: Counter[str] = Counter()
     database.text_factory = bytes
     try:
-        for column in table.columns:
-            name = quoted(column.name)
+        for column in columns:
+            name = quoted(column)
             query = f"SELECT {name} FROM main.{quoted(table.name)} WHERE typeof({name}) = 'text'"
-            broken[column.name] = sum(not _is_utf8(row[0]) for row in database.execute(query))
+            broken[column] = sum(not _is_utf8(row[0]) for row in database.execute(query))
     except sqlite3.Error:
         return broken
     finally:
@@ -291,13 +332,16 @@ def _is_utf8(value: bytes) -> bool:
 
 
 def drift(
-    before: Schema, after: Schema, fresh: Schema, ignore: Collection[str]
+    before: Schema, after: Schema, launch: LaunchPlan, ignore: Collection[str]
 ) -> Iterator[Observation]:
     """How the migrated schema differs from a fresh install.
 
     `removed` in the comparison of fresh with migrated means: missing on migrated databases.
     """
-    for change in diff(fresh, after):
+    if launch.fresh is None:
+        return
+    differences = room.diff if launch.room else diff
+    for change in differences(launch.fresh, after):
         if fold_name(change.table or change.name) in ignore:
             continue
         yield Observation(

@@ -40,6 +40,14 @@ def family(declared: str) -> str:
     return "blob" if "BLOB" in words else "text"
 
 
+def rowid_alias(table: Table) -> str:
+    """The INTEGER PRIMARY KEY column of a rowid table, "" where there is none."""
+    if table.without_rowid or len(table.primary_key) != 1:
+        return ""
+    column = table.column(table.primary_key[0])
+    return column.name if column and column.type.upper() == "INTEGER" else ""
+
+
 def listed(table: Table) -> dict[str, str]:
     """The columns (folded) that a CHECK confines to a list, and the list as SQL."""
     found: dict[str, str] = {}

@@ -10,16 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from tempfile import TemporaryDirectory
 
 from migsafe.blast import blast
 from migsafe.model.outcome import Failure, Observation, Outcome, Place, Scenario, Verdict
 from migsafe.model.sample import Sample
+from migsafe.replay import remembered
 from migsafe.replay.case import replay
 from migsafe.replay.plan import Plan
 
 LAUNCH = {
-    "raised", "too-slow", "launch-query", "launch-command", "second-launch", "integrity",
+    "raised", "too-slow", "launch-query", "launch-command", "launch-callable", "second-launch",
+    "integrity",
 }  # fmt: skip
 """The kinds of observation after which the app does not start."""
 
@@ -38,13 +42,37 @@ def run(
 
     `jobs` None: as many processes as processors where that pays. Program code always runs in a
     worker process, never in this one. A worker that dies is an outcome of the sample it was on.
+    Databases of the same bytes and version are replayed once, and what an earlier run saw of them
+    under the same plan is taken from the cache.
     """
-    by_path: dict[str, tuple[Outcome, ...]] = {}
-    for done, (path, outcomes) in enumerate(_results(plan, samples, jobs), 1):
-        by_path[path] = outcomes
+    by_key: dict[_Key, tuple[Outcome, ...]] = {}
+    distinct = {_key(plan, s): s for s in reversed(samples)}
+    ordered = [s for s in samples if distinct[_key(plan, s)] is s]
+    by_path = {s.path: s for s in ordered}
+    mark = remembered.mark(plan)
+    known = remembered.load(plan, ordered, mark)
+    fresh = [s for s in ordered if s.path not in known]
+    ran: list[tuple[Sample, tuple[Outcome, ...]]] = []
+    for done, (path, outcomes) in enumerate(chain(known.items(), _results(plan, fresh, jobs)), 1):
+        by_key[_key(plan, by_path[path])] = outcomes
+        if path not in known:
+            ran.append((by_path[path], outcomes))
         if progress:
-            progress(done, len(samples))
-    return tuple(o for s in samples for o in by_path[s.path])
+            progress(done, len(ordered))
+    remembered.save(plan, ran, mark)
+    return tuple(
+        replace(o, sample=s.path, weight=s.weight) for s in samples for o in by_key[_key(plan, s)]
+    )
+
+
+_Key = tuple[object, ...]
+
+
+def _key(plan: Plan, sample: Sample) -> _Key:
+    """What a replay depends on besides the plan: samples with one key have the same outcomes."""
+    if sample.path in plan.deep or not sample.digest:
+        return (sample.path,)
+    return (sample.digest, sample.revision, sample.tracked, sample.sound)
 
 
 def _results(

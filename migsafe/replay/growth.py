@@ -227,6 +227,8 @@ def _observation(
     if rows[1] <= rows[0] or not rows[0] or not small.steps:
         return None
     exponent = math.log(large.steps / small.steps) / math.log(rows[1] / rows[0])
+    if _is_square(sizes[1], large, rows[1]):
+        exponent = max(exponent, 2.0)
     ahead = large.steps * arm.times ** min(exponent, 3.0)
     if exponent < _SQUARE or large.steps < _PER_ROW * rows[1] or ahead / _FAST <= ANDROID_SECONDS:
         return None
@@ -242,6 +244,16 @@ def _observation(
         total=rows[1],
         detail=_told(arm, large, rows[1], exponent, ahead),
     )
+
+
+def _is_square(size: Size, cost: _Cost, rows: int) -> bool:
+    """Was a large table read for each row of another? Then it is a square by its plan.
+
+    Halves can hide that: a lookup that finds nothing reads all of a half, and stops early in the
+    whole.
+    """
+    inner = size.rows.get(fold_name(cost.scan.table), 0) if cost.scan else 0
+    return inner >= _LARGE and cost.steps >= inner * ((rows - inner) or inner)
 
 
 def _rows(size: Size, sent: Sent) -> int:

@@ -4,6 +4,9 @@ The only states that a killed process leaves behind are those of the commits: wh
 transaction is gone after recovery. So one run that keeps the database's bytes at each commit gives
 every state, and starting again from each of them costs one short run (research: equal findings to
 SIGKILL, at a sixteenth of the price). A kill during the first relaunch is tried as well.
+
+A relaunch that comes by a state from which another one is known ends as that one did, so it stops
+there: taken from the last state to the first, a ladder of n steps costs n steps and not n^2 / 2.
 """
 
 from __future__ import annotations
@@ -11,14 +14,14 @@ from __future__ import annotations
 import hashlib
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from migsafe.engines import sqlite as engine
-from migsafe.model.migration import Migration
+from migsafe.model.migration import Kind, Migration
 from migsafe.model.outcome import Observation, Place
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
@@ -29,6 +32,9 @@ from migsafe.sql.tokens import quoted
 
 _FLEETING = re.compile(r"random|'now'|current_(?:time|date)|unixepoch\s*\(\s*\)", re.IGNORECASE)
 """What gives other values in every run, so that two runs cannot be compared by values."""
+
+UNNOTICED = "unnoticed"
+"""The name of an observation whose relaunch comes through, with other rows than undisturbed."""
 
 _POINTS = 400
 """At most this many states of one sample: longer ladders are sampled evenly."""
@@ -57,10 +63,14 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Goal:
-    """What the undisturbed run gave; `values` False: only row counts can be compared."""
+    """What the undisturbed run gave; `values` False: only row counts can be compared.
+
+    `gone` are the old rows that it takes out of every table itself.
+    """
 
     content: dict[str, bytes]
     values: bool = True
+    gone: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +81,7 @@ class _Broken:
     error: str
     lost: int
     again: Sent | None = None  # the statement of the second kill
+    unnoticed: bool = False  # it comes through, with other rows in a table of the same shape
 
 
 def check(
@@ -84,14 +95,16 @@ def check(
         before = row_counts(old, schema_of(old))
         values = not fleeting(old, pending)
     finished, points = one_launch(plan, sample.data, pending)
-    goal, image = Goal(contents(finished.data, values), values), _image(finished.data)
+    gone = rows_lost(finished.data, before)
+    goal, image = Goal(contents(finished.data, values), values, gone), _image(finished.data)
     broken: list[_Broken] = []
     tried = 0
     first = _thinned(points)
     known = {_state(p) for p in first}
-    for point in first:
+    ends = None if any(map(_looks_back, pending)) else Ends()
+    for point in reversed(first):
         tried += 1
-        result, seconds = relaunched(plan, point, pending)
+        result, seconds = relaunched(plan, point, pending, ends)
         same = result.raised is None and _image(result.data) == image
         fault = None if same else _fault(result, goal, point, before)
         if fault:
@@ -101,12 +114,12 @@ def check(
         for second in _thinned([p for p in seconds if _state(p) not in known]):
             known.add(_state(second))
             tried += 1
-            end, _ = relaunched(plan, second, pending)
+            end, _ = relaunched(plan, second, pending, ends)
             twice = _fault(end, goal, second, before)
             if twice:
-                broken.append(_Broken(point, twice.error, twice.lost, second.sent))
+                broken.append(replace(twice, point=point, again=second.sent))
                 break
-    return list(_observations(_news(broken), tried, pending[0].path)), tried
+    return list(_observations(_news(broken[::-1]), tried, pending[0].path)), tried
 
 
 def _news(broken: list[_Broken]) -> list[_Broken]:
@@ -137,6 +150,58 @@ def _image(data: bytes) -> bytes:
 
 # -- launches -------------------------------------------------------------------------------------
 
+_SESSION = (
+    *(f"PRAGMA {name}" for name in (
+        "legacy_alter_table", "recursive_triggers", "ignore_check_constraints",
+        "writable_schema", "reverse_unordered_selects", "query_only",
+    )),
+    "SELECT 'a' LIKE 'A'",
+    "SELECT name FROM pragma_database_list WHERE name <> 'temp'",
+    "SELECT type, name, sql FROM sqlite_temp_master",
+)  # fmt: skip
+"""What a connection carries from one migration into the next, apart from the database itself.
+
+Not the enforcement of foreign keys: each migration starts with what the project declares.
+"""
+
+_LAST = re.compile(r"last_insert_rowid|changes\s*\(", re.IGNORECASE)
+"""What answers by the row that the connection wrote last."""
+
+
+def _session(database: sqlite3.Connection) -> tuple[object, ...]:
+    return tuple(tuple(map(tuple, database.execute(query))) for query in _SESSION)
+
+
+def _looks_back(migration: Migration) -> bool:
+    """Does it ask for the row written last before it has written one itself?"""
+    for statement in migration.statements:
+        kinds = {operation.kind for operation in statement.operations or ()}
+        if Kind.INSERT in kinds:
+            return False
+        if _LAST.search(statement.sql) and not kinds & {Kind.CREATE_TRIGGER, Kind.CREATE_VIEW}:
+            return True
+    return False
+
+
+@dataclass(slots=True)
+class Ends:
+    """How launches ended, by the database that they began with and what they had to run."""
+
+    _found: dict[tuple[object, ...], End] = field(default_factory=dict)
+    _distinct: dict[tuple[object, ...], End] = field(default_factory=dict)
+
+    def get(self, data: bytes, left: tuple[Migration, ...]) -> End | None:
+        """The end of a launch from there, None where none is known."""
+        return self._found.get(self._key(data, left))
+
+    def keep(self, data: bytes, left: tuple[Migration, ...], end: End) -> None:
+        """Note where a launch has ended; equal databases are held once."""
+        same = self._distinct.setdefault((_image(end.data), end.raised), end)
+        self._found[self._key(data, left)] = same
+
+    def _key(self, data: bytes, left: tuple[Migration, ...]) -> tuple[object, ...]:
+        return _image(data), *(migration.revision for migration in left)
+
 
 @dataclass(slots=True)
 class _Recorder:
@@ -156,13 +221,23 @@ class _Recorder:
             self.last = data
 
 
-def one_launch(plan: Plan, data: bytes, pending: tuple[Migration, ...]) -> tuple[End, list[Point]]:
-    """One whole launch: the database at its end (or its error), and the states on the way."""
+def one_launch(
+    plan: Plan, data: bytes, pending: tuple[Migration, ...], ends: Ends | None = None
+) -> tuple[End, list[Point]]:
+    """One whole launch: the database at its end (or its error), and the states on the way.
+
+    It stops where it comes by the start of a launch whose end is known, on a connection like new.
+    """
     if plan.runner is not None:
         return _program_launch(plan, data, pending)
     recorder = _Recorder(plan, last=data)
     with closing(engine.clone(data)) as database:
+        fresh = _session(database)
         for at, migration in enumerate(pending):
+            if ends is not None and at and _session(database) == fresh:
+                end = ends.get(database.serialize(), pending[at:])
+                if end is not None:
+                    return end, recorder.points
             recorder.left = pending[at:]
             attempt = run_sql(plan, database, (migration,), after=recorder.after)
             if attempt.raised:
@@ -191,8 +266,10 @@ def _program_launch(
         return End(path.read_bytes(), attempt.raised), recorder.points
 
 
-def relaunched(plan: Plan, point: Point, pending: tuple[Migration, ...]) -> tuple[End, list[Point]]:
-    """The next launch after the process ended at this point."""
+def relaunched(
+    plan: Plan, point: Point, pending: tuple[Migration, ...], ends: Ends | None = None
+) -> tuple[End, list[Point]]:
+    """The next launch after the process ended at this point; its end is added to `ends`."""
     if point.pending is None:
         return _program_launch(plan, point.data, pending)
     left = point.pending
@@ -200,7 +277,10 @@ def relaunched(plan: Plan, point: Point, pending: tuple[Migration, ...]) -> tupl
     if plan.sets_version and _counts_revisions(version, plan, pending):
         known = {m.revision for m in pending}
         left = tuple(m for m in still_pending(plan, version) if m.revision in known)
-    return one_launch(plan, point.data, left)
+    end, points = one_launch(plan, point.data, left, ends)
+    if ends is not None:
+        ends.keep(point.data, left, end)
+    return end, points
 
 
 def _counts_revisions(version: int, plan: Plan, pending: tuple[Migration, ...]) -> bool:
@@ -229,19 +309,32 @@ def still_pending(plan: Plan, version: int) -> tuple[Migration, ...]:
 
 
 def _fault(end: End, goal: Goal, point: Point, before: dict[str, int]) -> _Broken | None:
+    lost = max(rows_lost(end.data, before) - goal.gone, 0)
     if end.raised:
-        return _Broken(point, end.raised.message, rows_lost(end.data, before))
-    what = difference(end.data, goal)
-    return _Broken(point, what, rows_lost(end.data, before)) if what else None
+        return _Broken(point, end.raised.message, lost)
+    now, wanted = contents(end.data, goal.values), goal.content
+    what = _differs(now, wanted)
+    if not what:
+        return None
+    rows = any(_other_rows(now[name], wanted[name]) for name in now.keys() & wanted.keys() if name)
+    return _Broken(point, what, lost, unnoticed=rows)
 
 
 def difference(data: bytes, goal: Goal) -> str:
     """How the database differs from the undisturbed run's, "" where it does not."""
-    now, wanted = contents(data, goal.values), goal.content
+    return _differs(contents(data, goal.values), goal.content)
+
+
+def _differs(now: Mapping[str, bytes], wanted: Mapping[str, bytes]) -> str:
     names = sorted(n for n in now.keys() | wanted.keys() if now.get(n) != wanted.get(n))
     if not names:
         return ""
     return f"other rows or another schema than undisturbed: {names[0] or 'an index'}"
+
+
+def _other_rows(now: bytes, wanted: bytes) -> bool:
+    """Is the table's definition the same, and are its rows others?"""
+    return now != wanted and now[:_DEFINITION] == wanted[:_DEFINITION]
 
 
 def fleeting(old: sqlite3.Connection, pending: tuple[Migration, ...]) -> bool:
@@ -253,7 +346,7 @@ def fleeting(old: sqlite3.Connection, pending: tuple[Migration, ...]) -> bool:
 
 
 def contents(data: bytes, values: bool = True) -> dict[str, bytes]:
-    """The logical content: per table its definition and its rows in any order.
+    """The logical content: per table a digest of its definition and of its rows in any order.
 
     Without `values`: only the number of rows.
     """
@@ -264,9 +357,16 @@ def contents(data: bytes, values: bool = True) -> dict[str, bytes]:
         for key, table in schema.tables.items():
             if not table.virtual:
                 rows = _rows(database, table.name) if values else _number(database, table.name)
-                found[key] = repr(table).encode() + rows
+                found[key] = _digest(repr(table).encode()) + rows
         found[""] = repr((schema.indexes, schema.triggers, schema.views)).encode()
     return found
+
+
+_DEFINITION = 16  # bytes of a digest
+
+
+def _digest(text: bytes) -> bytes:
+    return hashlib.blake2b(text, digest_size=_DEFINITION).digest()
 
 
 def _rows(database: sqlite3.Connection, table: str) -> bytes:
@@ -313,12 +413,13 @@ def _observations(broken: list[_Broken], tried: int, first: str) -> Iterator[Obs
     for item in broken:
         by_file.setdefault(item.point.sent.place.path, []).append(item)
     for items in by_file.values():
-        worst = max(items, key=lambda b: (b.lost, b.again is None))
+        worst = max(items, key=lambda b: (b.lost, b.unnoticed, b.again is None))
         yield Observation(
             "interrupted",
             worst.point.sent.place if worst.point.sent.place.path else Place(first, 1),
             affected=worst.lost,
             total=tried,
+            name=UNNOTICED if worst.unnoticed else "",
             error=worst.error,
             detail=_told(worst, len(items)),
         )

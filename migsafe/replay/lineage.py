@@ -82,10 +82,14 @@ class Lineage:
         return now
 
     def _names(self, new: Table) -> set[str]:
-        names = {fold_name(new.name)}
+        """The table's names on its way, and the old one's where that was renamed away first."""
+        name = fold_name(new.name)
+        names = {name}
         for _, operation in reversed(self.entries):
             if operation.kind is Kind.RENAME_TABLE and fold_name(operation.new_name) in names:
                 names.add(fold_name(operation.table))
+            elif operation.kind is Kind.RENAME_TABLE and fold_name(operation.table) == name:
+                names.add(fold_name(operation.new_name))
         return names
 
     def writes(self, new: Table, old_column: str, column: str) -> list[Write]:

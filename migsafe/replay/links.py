@@ -72,17 +72,33 @@ class Links:
         """The columns that are declared as references in the old schema, or look like it."""
         for old, new in pair.columns:
             found = _declared(pair.old, old) or _alike(self._before, pair.old, old)
-            if found is None:
-                continue
-            parent = self._before.table(found[0])
-            key = found[1] or _only_key(parent)
-            after = self._after.tables.get(self._now.get(fold_name(found[0]), fold_name(found[0])))
-            if parent is None or after is None or not key or parent.virtual or after.virtual:
-                continue
-            new_key = dict(self.lineage.columns(parent, after)).get(key)
-            if new_key:
-                enforced = _declared(pair.new, new) is not None
-                yield Link(old, new, parent, after, key, new_key, enforced)
+            link = self._link((old, new), found, pair.new) if found else None
+            if link:
+                yield link
+
+    def declared(self, old: Table, new: Table) -> Iterator[Link]:
+        """The columns of both tables that the old schema or the new one declares as references."""
+        then = {now: was for was, now in self._now.items()}
+        for was, now in self.lineage.columns(old, new):
+            found = _declared(old, was)
+            if found is None and (found := _declared(new, now)):
+                found = then.get(fold_name(found[0]), found[0]), found[1]
+            link = self._link((was, now), found, new) if found else None
+            if link:
+                yield link
+
+    def _link(self, names: tuple[str, str], found: tuple[str, str], child: Table) -> Link | None:
+        """`found` is the old parent and its key; None where it is not there before or after."""
+        parent = self._before.table(found[0])
+        key = found[1] or _only_key(parent)
+        after = self._after.tables.get(self._now.get(fold_name(found[0]), fold_name(found[0])))
+        if parent is None or after is None or not key or parent.virtual or after.virtual:
+            return None
+        new_key = dict(self.lineage.columns(parent, after)).get(key)
+        if not new_key:
+            return None
+        enforced = _declared(child, names[1]) is not None
+        return Link(*names, parent, after, key, new_key, enforced)
 
     def lost(
         self, pair: Pair, changed: Mapping[str, bool]

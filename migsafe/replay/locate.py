@@ -130,12 +130,15 @@ def _blame(item: _Watched, sent: list[Sent]) -> Observation | None:
     if item.guilty is None or not item.bad:
         return None
     at = _cause(item.observation, sent, item.guilty)
+    at = _emptied(item.observation, sent, at)
     seen, culprit = item.observation, sent[at]
     if seen.kind == "invariant":
         # The invariant stays the place; the statement that broke it is said beside it.
         told = f"broken by {_where(culprit.place)}"
         return replace(seen, detail=told, culprit=culprit.place)
-    return replace(seen, place=culprit.place, deliberate=_deliberate(seen, culprit.operations))
+    own = fold_name(seen.table) if at == item.guilty else ""
+    meant = seen.deliberate or _deliberate(seen, culprit.operations, own)
+    return replace(seen, place=culprit.place, deliberate=meant)
 
 
 def _where(place: Place) -> str:
@@ -144,13 +147,37 @@ def _where(place: Place) -> str:
 
 def _cause(seen: Observation, sent: list[Sent], at: int) -> int:
     """From where the damage shows to what did it: a rename or a new empty table only shows it."""
-    table = fold_name(seen.table)
+    tables = {fold_name(seen.table)}
+    if seen.kind == "links-lost":  # a parent that is made anew has no rows either
+        tables.add(fold_name(seen.name))
     for operation in sent[at].operations:
-        if operation.kind is Kind.RENAME_TABLE and fold_name(operation.new_name) == table:
+        if operation.kind is Kind.RENAME_TABLE and fold_name(operation.new_name) in tables:
             return _last_fill(sent, range(at, -1, -1), fold_name(operation.table), at)
-        if operation.kind is Kind.CREATE_TABLE and fold_name(operation.table) == table:
-            return _last_fill(sent, range(at, len(sent)), table, at)
+        made = fold_name(operation.table)
+        if operation.kind is Kind.CREATE_TABLE and made in tables:
+            return _last_fill(sent, range(at, len(sent)), made, at)
     return at
+
+
+def _emptied(seen: Observation, sent: list[Sent], at: int) -> int:
+    """The later DELETE that empties the table for good: what had gone before makes no odds."""
+    if seen.kind != "rows-lost":
+        return at
+    table = fold_name(seen.table)
+    for later in range(len(sent) - 1, at, -1):
+        if any(_deletes_all(operation, table) for operation in sent[later].operations):
+            return later
+        if any(_fills(operation, table) for operation in sent[later].operations):
+            return at
+    return at
+
+
+def _deletes_all(operation: Operation, table: str) -> bool:
+    return (
+        operation.kind is Kind.DELETE
+        and fold_name(operation.table) == table
+        and operation.where is None
+    )
 
 
 def _last_fill(sent: list[Sent], order: range, table: str, default: int) -> int:
@@ -167,10 +194,10 @@ def _fills(operation: Operation, table: str) -> bool:
     return operation.kind is Kind.INSERT or bool(operation.sources)
 
 
-def _deliberate(seen: Observation, operations: tuple[Operation, ...]) -> bool:
-    table = fold_name(seen.table)
+def _deliberate(seen: Observation, operations: tuple[Operation, ...], own: str) -> bool:
+    """`own` is the table that lost something as this very statement ran, "" for a scratch table."""
     if seen.kind == "rows-lost":
-        return any(_loses_on_purpose(o, table) for o in operations)
+        return any(_loses_on_purpose(o, fold_name(seen.table), own) for o in operations)
     if seen.kind == "became-null":
         return any(_nulls_on_purpose(o, seen.column) for o in operations)
     if seen.kind == "links-lost":
@@ -178,13 +205,13 @@ def _deliberate(seen: Observation, operations: tuple[Operation, ...]) -> bool:
     return False
 
 
-def _loses_on_purpose(operation: Operation, table: str) -> bool:
+def _loses_on_purpose(operation: Operation, table: str, own: str) -> bool:
     if operation.kind is Kind.DELETE:
         return fold_name(operation.table) == table
     if operation.kind not in {Kind.INSERT, Kind.UPDATE}:
         return False
-    if operation.conflict in _DELIBERATE_CONFLICT:
-        return True
+    if operation.conflict in _DELIBERATE_CONFLICT:  # but not what REPLACE does to other tables
+        return own in {"", fold_name(operation.table)}
     words = set(operation.narrowing)
     return bool(words & _DELIBERATE_COPY) and "join" not in words
 

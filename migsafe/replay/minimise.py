@@ -6,11 +6,9 @@ straight run of the migrations on a copy in memory.
 
 from __future__ import annotations
 
-import math
 import multiprocessing
 import sqlite3
 import tempfile
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -28,7 +26,7 @@ from migsafe.model.sample import Sample
 from migsafe.model.schema import Column, Table, fold_name
 from migsafe.replay import same_failure
 from migsafe.replay.plan import Plan
-from migsafe.replay.reduction import Reduction, TimeOver, begin, deletion, rows, thin
+from migsafe.replay.reduction import BUDGET, BudgetSpent, Reduction, begin, deletion, rows, thin
 from migsafe.schema.inspect import inspect
 from migsafe.sql.tokens import quoted
 
@@ -45,7 +43,7 @@ _REVIEWABLE = 20_000
 
 @dataclass(frozen=True, slots=True)
 class Minimal:
-    """A database that fails as the sample does, with as little in it as was found in the time.
+    """A database that fails as the sample does, with as little in it as the budget allowed.
 
     `script` is the SQL that builds it, "" where no script can (see `engines.sqlite_script`).
     `rows` are (table, number of rows), without empty tables and the runner's own; `finished`:
@@ -66,25 +64,24 @@ class Minimal:
         return sum(count for _, count in self.rows)
 
 
-def minimise(plan: Plan, sample: Sample, failure: Failure, *, seconds: float = 2.0) -> Minimal:
-    """The smallest database that gives the failure's observation, found in about that time.
+def minimise(plan: Plan, sample: Sample, failure: Failure, *, budget: int = BUDGET) -> Minimal:
+    """The smallest database that gives the failure's observation, found within a budget.
 
-    The sample must be one that showed it. Program code runs in a process of its own.
+    The sample must be one that showed it. `budget` is in the unit of `Reduction.fails`. Program
+    code runs in a process of its own.
     """
     if plan.runner is None:
-        return _minimise(plan, sample, failure.observation, seconds)
+        return _minimise(plan, sample, failure.observation, budget)
     with TemporaryDirectory(prefix="migsafe-") as folder:
         # A worker that dies leaves its files behind: they lie in a folder of this process.
-        return _in_process(plan, sample, failure.observation, seconds, folder)
+        return _in_process(plan, sample, failure.observation, budget, folder)
 
 
-def _in_process(
-    plan: Plan, sample: Sample, seen: Observation, seconds: float, folder: str
-) -> Minimal:
+def _in_process(plan: Plan, sample: Sample, seen: Observation, budget: int, folder: str) -> Minimal:
     # spawn: a forked child would inherit open databases and the parent's threads
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(1, context, _work_in, (folder,)) as pool:
-        future = pool.submit(_minimise, plan, sample, seen, seconds)
+        future = pool.submit(_minimise, plan, sample, seen, budget)
         try:
             return future.result()
         except BrokenProcessPool:
@@ -95,18 +92,19 @@ def _work_in(folder: str) -> None:
     tempfile.tempdir = folder
 
 
-def _minimise(plan: Plan, sample: Sample, seen: Observation, seconds: float) -> Minimal:
-    plan = replace(plan, seconds=min(plan.seconds, max(seconds, 1.0)))
+def _minimise(plan: Plan, sample: Sample, seen: Observation, budget: int) -> Minimal:
+    program = plan.runner is not None
+    plan = replace(plan, looks=max(budget, 1))
     check = same_failure.check(plan, sample, seen)
     unchanged = Minimal(sample.data, found=False)
     if check is None:
         return unchanged
     try:
-        until = time.monotonic() + seconds
-        reduction = begin(sample.data, plan.history.version_tables, check, until)
+        keep = plan.history.version_tables
+        reduction = begin(sample.data, keep, check, budget, program=program)
         if not reduction.fails(reduction.whole()):
             return unchanged
-    except (sqlite3.Error, TimeOver):
+    except (sqlite3.Error, BudgetSpent):
         return unchanged
     finished = _reduce(reduction, keep_links=seen.kind in _BY_LINKS)
     return _settled(reduction, finished) or unchanged
@@ -122,7 +120,7 @@ def _reduce(reduction: Reduction, *, keep_links: bool) -> bool:
             _fewer_tables(reduction)
             _fewer_rows(reduction)
         _smaller_values(reduction)
-    except TimeOver:
+    except BudgetSpent:
         return False
     return True
 
@@ -247,7 +245,7 @@ def _settled(reduction: Reduction, finished: bool) -> Minimal | None:
 
     Built from its script where that can be; else SQLite writes it anew (lang_vacuum.html).
     """
-    reduction.until = math.inf
+    reduction.left = None
     data = reduction.whole()
     try:
         text = _script(reduction, data)

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from migsafe.model.outcome import Observation
 from migsafe.model.schema import Column, Schema, Table, fold_name
-from migsafe.replay.checks import rowid_alias
-from migsafe.replay.declared import family, listed
+from migsafe.replay.declared import family, listed, rowid_alias
+from migsafe.replay.kept import Kept
 from migsafe.sql.tokens import quoted
 
 _JSON = "typeof({c}) = 'text' AND NOT json_valid({c})"
@@ -66,19 +66,25 @@ def check(
     schemas: tuple[Schema, Schema],
     fresh: Schema | None,
     origin: Mapping[str, str],
+    kept: Kept | None = None,
 ) -> Iterator[Observation]:
     """New misfits in the migrated database; needs the old data attached as `old`.
 
     `schemas` are those before and after; the declared types are those of `fresh`, else those
     after. `origin` gives the old name (folded) of a table that was renamed. What fitted no better
-    before the migration does not count, wherever its column stood.
+    before the migration does not count, wherever its column stood; what is `kept`, under the
+    declaration that it had, need not even be counted.
     """
     before, after = schemas
+    kept = Kept() if kept is None else kept
     for key, table in sorted(after.tables.items()):
         if table.virtual or table.temporary:
             continue
         declared = fresh.tables.get(key) if fresh else None
-        tests = _worth_counting(database, table, list(_tests(table, declared or table)))
+        asked = list(_tests(table, declared or table))
+        old = before.tables.get(origin.get(key, key))
+        tests = [t for t in asked if not (old and _as_before(kept, table, old, t))]
+        tests = _worth_counting(database, table, tests)
         for test, now in zip(tests, _counts(database, "main", table.name, tests), strict=True):
             if not _suspect(test, now):
                 continue
@@ -124,6 +130,14 @@ def _tests(table: Table, declared: Table) -> Iterator[_Test]:
             yield _Test(column.name, "list", f"{{c}} NOT IN ({_braced(values)})", "0", said.type)
         for name, bad, other in _TESTS.get(family(said.type), ()):
             yield _Test(column.name, name, bad, other, said.type)
+
+
+def _as_before(kept: Kept, table: Table, old: Table, test: _Test) -> bool:
+    """Is the column, its values and what is asked of them, that of before?"""
+    column = old.column(test.column)
+    if column is None or not kept.in_place(table, test.column):
+        return False
+    return _as_declared(test, (table, old), column) is test
 
 
 def _worth_counting(database: sqlite3.Connection, table: Table, tests: list[_Test]) -> list[_Test]:

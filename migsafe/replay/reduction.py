@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -23,8 +22,16 @@ _CASCADES = 60
 _NUMBER = "migsafe_row"
 
 
-class TimeOver(Exception):
-    """The time for making it smaller is used up; what was reached so far stands."""
+BUDGET = 100_000
+"""What making one database smaller may cost: a second or two of work (see `Reduction.fails`)."""
+
+_PAGE = 4096
+_SQL_REPLAY = 16  # what a replay costs beyond its pages: as much as this many of them
+_PROGRAM_REPLAY = 1000  # the same through the project's own runner
+
+
+class BudgetSpent(Exception):
+    """What making it smaller may cost is spent; what was reached so far stands."""
 
 
 @dataclass(slots=True)
@@ -33,11 +40,13 @@ class Reduction:
 
     Triggers must not run while rows are taken away, but must be there when it is migrated.
     `tables` may lose rows, children before parents; `broken` are the links that were broken from
-    the start, None where links are not looked at. `until` is a time of time.monotonic().
+    the start, None where links are not looked at. `left` is what it may still cost, None: whatever
+    it takes; `each` what a replay costs beyond the work that can be counted.
     """
 
     check: Check
-    until: float
+    left: int | None
+    each: int
     data: bytes
     triggers: tuple[str, ...]
     tables: tuple[Table, ...]
@@ -54,14 +63,22 @@ class Reduction:
         return database.serialize()
 
     def fails(self, data: bytes) -> bool:
-        """Does this database fail in the same way? Counted. Raises TimeOver."""
-        if time.monotonic() > self.until:
-            raise TimeOver
+        """Does this database fail in the same way? Raises BudgetSpent.
+
+        A replay costs its pages and the looks at its statements (`engine.looks`): about 20 us
+        each, but counted, so that a busy machine finds what an idle one finds.
+        """
+        if self.left is not None and self.left <= 0:
+            raise BudgetSpent
         self.replays += 1
-        return self.check(data)
+        before = engine.looks()
+        fails = self.check(data)
+        if self.left is not None:
+            self.left -= self.each + len(data) // _PAGE + engine.looks() - before
+        return fails
 
     def attempt(self, statements: Iterable[str]) -> bool:
-        """Change a copy, and keep the change where it still fails. Raises TimeOver.
+        """Change a copy, and keep the change where it still fails. Raises BudgetSpent.
 
         What changes nothing is not tried, and neither is what the old schema forbids.
         """
@@ -96,9 +113,12 @@ class Reduction:
         return False
 
 
-def begin(data: bytes, keep: Iterable[str], check: Check, until: float) -> Reduction:
+def begin(
+    data: bytes, keep: Iterable[str], check: Check, budget: int, *, program: bool = False
+) -> Reduction:
     """Make a failing database ready; the tables named in `keep` lose nothing.
 
+    `program`: the migrations are program code, which costs more to run.
     Raises sqlite3.Error where it cannot be taken apart.
     """
     kept = {fold_name(name) for name in keep}
@@ -114,7 +134,8 @@ def begin(data: bytes, keep: Iterable[str], check: Check, until: float) -> Reduc
         linked = any(t.foreign_keys for t in tables)
         return Reduction(
             check=check,
-            until=until,
+            left=budget,
+            each=_PROGRAM_REPLAY if program else _SQL_REPLAY,
             data=database.serialize(),
             triggers=tuple(str(sql) for _, sql in triggers),
             tables=tuple(_children_first(tables)),

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from migsafe.engines import sqlite as engine
-from migsafe.errors import MigsafeError
+from migsafe.errors import MigsafeError, ReplayAborted
 from migsafe.model.migration import Dialect, Kind, Migration, Operation, Statement
 from migsafe.model.outcome import LATE, Place, Ran
 from migsafe.replay import frozen
@@ -123,7 +123,7 @@ def run_sql(
     for migration in pending:
         raised: Raised | None = None
         try:
-            with engine.stop_after(database, plan.seconds):
+            with engine.stop_after(database, plan.seconds, plan.looks):
                 raised = _run_migration(plan, database, migration, (before, after), ignored)
         except engine.TooSlow:
             place = raised.place if raised else _file(migration)
@@ -180,6 +180,11 @@ def _run_statement(
             pass
     except sqlite3.Error as error:
         return Raised(told(error, database, statement.sql), place, statement.sql)
+    except UnicodeDecodeError as error:  # a collation that we stand in for is given text only
+        raise ReplayAborted(
+            f"{place.path}:{place.line} orders text that is not valid UTF-8",
+            hint="such text cannot be compared by a collation that the app registers itself",
+        ) from error
     after(database, sent)
     return None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import sqlite3
 import tomllib
@@ -16,6 +15,8 @@ from migsafe.engines import sqlite as engine
 from migsafe.errors import ConfigError, MigsafeError, UnreadableSample
 from migsafe.model.migration import History
 from migsafe.model.sample import BASE, Sample
+from migsafe.replay.databases import Database, databases
+from migsafe.replay.interrupted import user_version
 
 SUFFIXES = (".sqlite", ".sqlite3", ".db", ".db3", ".sql")
 LIST = "samples.toml"
@@ -59,10 +60,10 @@ def load(
     listed = _listed(folder / LIST) if folder.is_dir() else {}
     samples: list[Sample] = []
     errors: list[MigsafeError] = []
-    for path in files(folder):
+    for path, database in databases(files(folder), root):
         entry = listed.get(path.relative_to(folder).as_posix() if folder.is_dir() else path.name)
         try:
-            samples.append(_sample(path, root, history, revision_of, entry))
+            samples.append(_sample(database, history, revision_of, (path, entry or Listed())))
         except UnreadableSample as error:
             errors.append(error)
     _require_files(listed, folder)
@@ -121,15 +122,15 @@ def _is_weight(value: object) -> bool:
 
 
 def _sample(
-    path: Path, root: Path, history: History, revision_of: RevisionOf, listed: Listed | None
+    found_there: Database | UnreadableSample,
+    history: History,
+    revision_of: RevisionOf,
+    at: tuple[Path, Listed],
 ) -> Sample:
-    name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-    try:
-        data = engine.read_sample(path)
-    except UnreadableSample as error:
-        place = name if not error.place else name + error.place[len(str(path)) :]
-        raise UnreadableSample(error.message, place=place, hint=error.hint) from error
-    listed = listed or Listed()
+    path, listed = at
+    if isinstance(found_there, UnreadableSample):
+        raise found_there
+    name, data = found_there.name, found_there.data
     tracked, found = _tracked(data, history)
     if listed.version is not None:
         revision = _resolve(history, revision_of, listed.version, name)
@@ -137,8 +138,9 @@ def _sample(
         revision = _resolve(history, revision_of, found, name)
     else:
         revision, tracked = _by_folder(path, history, revision_of, name), ""
-    digest = hashlib.sha256(data).hexdigest()
-    return Sample(name, revision, data, digest, listed.weight, tracked)
+    return Sample(
+        name, revision, data, found_there.digest, listed.weight, tracked, found_there.sound is True
+    )
 
 
 def _resolve(history: History, revision_of: RevisionOf, version: object, name: str) -> str | None:
@@ -170,8 +172,11 @@ def _by_folder(path: Path, history: History, revision_of: RevisionOf, name: str)
 
 def _tracked(data: bytes, history: History) -> tuple[str, object]:
     """Where the database says its version ("table", "user_version" or ""), and what it says."""
+    if not history.version_query:
+        number = user_version(data)
+        return ("user_version", number) if number else ("", None)
     with closing(engine.clone(data)) as database:
-        if history.version_query and _has_table(database, history.version_tables):
+        if _has_table(database, history.version_tables):
             row = _first(database, history.version_query)
             return "table", row[0] if row else None
         row = _first(database, "PRAGMA user_version")

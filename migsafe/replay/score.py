@@ -29,7 +29,7 @@ from migsafe.replay.plan import Plan
 WHAT = "mutation score"
 """What is not run, where there is none."""
 
-_PATIENCE = 5.0  # seconds that a mutant may take beyond ten times the slowest original
+_PATIENCE = 250_000  # looks that a mutant may take beyond ten times the slowest original
 _LAUNCHES = {Scenario.STRAIGHT, Scenario.SECOND_LAUNCH}
 _FAILED = {Verdict.RAISED, Verdict.TOO_SLOW, Verdict.TOOL_ERROR}
 _OWN_PLACE = {"raised", "too-slow", "ignored-error", "second-launch", "launch-query", "invariant"}
@@ -109,9 +109,9 @@ def _made(plan: Plan, samples: Sequence[Sample], outcomes: Sequence[Outcome]) ->
     known = [_known(plan, s, by_path[s.path]) for s in _distinct(samples)]
     sound = [k for k in known if k is not None]
     sound.sort(key=lambda k: k.sample.path not in plan.deep)
-    slowest = max((o.seconds for o in outcomes), default=0.0)
+    slowest = max((o.looks for o in outcomes), default=0)
     # A rule's questions are about the original's statements; a mutant answers to checks only.
-    bare = replace(plan, probes=(), seconds=min(plan.seconds, _PATIENCE + 10 * slowest))
+    bare = replace(plan, probes=(), looks=_PATIENCE + 10 * slowest)
     return _Bench(bare, tuple(sound))
 
 

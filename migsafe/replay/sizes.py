@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 
 from migsafe.engines import sqlite as engine
 from migsafe.model.schema import Column, ForeignKey, Schema, Table, fold_name
-from migsafe.replay.checks import rowid_alias
+from migsafe.replay.declared import rowid_alias
 from migsafe.replay.schemas import schema_of
 from migsafe.sql.tokens import quoted
 

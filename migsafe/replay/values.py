@@ -16,7 +16,7 @@ from migsafe.model.schema import Schema, Table, Trigger, fold_name
 from migsafe.replay.lineage import LEFT_OUT, MOVED, Lineage, Write
 from migsafe.sql.tokens import quoted
 
-_AT_ONCE = 100
+AT_ONCE = 100
 """Columns compared by one SELECT: SQLite allows 2,000 results and 1,000 levels (limits.html)."""
 
 _NUMBERS = "('integer', 'real')"
@@ -28,8 +28,13 @@ class Pair:
 
     old: Table
     new: Table
-    join: str
-    columns: tuple[tuple[str, str], ...]  # old name, new name; without the key
+    keys: tuple[tuple[str, str], ...]  # old name, new name
+    columns: tuple[tuple[str, str], ...]  # likewise; without the key
+
+    @property
+    def join(self) -> str:
+        """SQL: is the new row `n` what became of the old row `o`?"""
+        return " AND ".join(f"n.{quoted(now)} = o.{quoted(was)}" for was, now in self.keys)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +57,9 @@ def pair(old: Table, new: Table, lineage: Lineage) -> Pair | None:
     keys = [(k, columns.get(k, "")) for k in old.primary_key]
     if not keys or {fold_name(n) for _, n in keys} != {fold_name(k) for k in new.primary_key}:
         return None
-    join = " AND ".join(f"n.{quoted(now)} = o.{quoted(was)}" for was, now in keys)
     made = {c.name for t in (old, new) for c in t.columns if c.generated}
     others = ((o, n) for o, n in columns.items() if o not in old.primary_key and not {o, n} & made)
-    return Pair(old, new, join, tuple(others))
+    return Pair(old, new, tuple(keys), tuple(others))
 
 
 def joined(pair: Pair) -> str:
@@ -66,15 +70,16 @@ def joined(pair: Pair) -> str:
 
 def changed_columns(database: sqlite3.Connection, pair: Pair) -> Iterator[Counts]:
     """The columns in which some value is another one now, with their counts."""
-    for start in range(0, len(pair.columns), _AT_ONCE):
-        part = pair.columns[start : start + _AT_ONCE]
-        differs = " OR ".join(_differs(f"o.{quoted(o)}", f"n.{quoted(n)}") for o, n in part)
-        query = f"SELECT 1 {joined(pair)} WHERE {differs} LIMIT 1"
+    for start in range(0, len(pair.columns), AT_ONCE):
+        part = pair.columns[start : start + AT_ONCE]
+        any_differs = " OR ".join(differs(f"o.{quoted(o)}", f"n.{quoted(n)}") for o, n in part)
+        query = f"SELECT 1 {joined(pair)} WHERE {any_differs} LIMIT 1"
         if database.execute(query).fetchone() is not None:
             yield from _counted(database, pair, part)
 
 
-def _differs(old: str, new: str) -> str:
+def differs(old: str, new: str) -> str:
+    """SQL: is the one value stored otherwise than the other (the numbers 1 and 1.0 are not)?"""
     return f"+{old} COLLATE BINARY IS NOT +{new}"
 
 
@@ -101,7 +106,7 @@ def _sums(old: str, new: str) -> tuple[str, ...]:
     return (
         f"count({old})",
         f"total({old} IS NOT NULL AND {new} IS NULL)",
-        f"total({both} AND {_differs(old, new)} AND {other_text})",
+        f"total({both} AND {differs(old, new)} AND {other_text})",
         f"total({both} AND typeof({old}) <> typeof({new}) AND NOT ({numbers}))",
         f"total({texts} AND {size} > 0 AND {size} < length({was})"
         f" AND substr({was}, 1, {size}) = {now})",

@@ -285,19 +285,16 @@ def _create_index(schema: Schema, operation: Operation, step: Step) -> Schema:
     table = _table(schema, operation.table)
     if not isinstance(index, Index) or not index.columns:
         return step(schema, operation)
-    taken = _taken(schema, table or Table(operation.table))
     columns = _plain(index)
-    if index.name and fold_name(index.name) in taken:
-        held = _index(schema, operation.table, index.name)
-        if held is None or not held[1].implicit:
-            return schema  # refused, or IF NOT EXISTS
-        schema = _without(schema, [held[0]])
+    relieved = _relieved(schema, operation.table, columns)
+    taken = _taken(relieved, table or Table(operation.table))
+    if fold_name(index.name) in taken:
+        return schema  # refused, or IF NOT EXISTS
     if not index.name:
         first = index.columns[0]
-        index = replace(
-            index, name=_free("functional_index" if first.expression else first.name, taken)
-        )
-    schema = _relieved(schema, operation.table, columns)
+        label = "functional_index" if first.expression else first.name
+        index = replace(index, name=_free(label, taken))
+    schema = relieved
     if index.unique and _is_clause(index):
         made = Table(operation.table, uniques=(Unique(columns, index.name),), complete=False)
         return step(schema, replace(operation, kind=Kind.ADD_CONSTRAINT, definition=made))
@@ -349,17 +346,18 @@ def _add_constraint(schema: Schema, operation: Operation, step: Step) -> Schema:
     known = _table(schema, operation.table) or Table(operation.table)
     if not _constraint_names(known).isdisjoint(_constraint_names(new)):
         return schema
-    taken = _taken(schema, known)
+    relieved = schema
+    for columns in (new.primary_key, *(u.columns for u in new.uniques)):
+        relieved = _relieved(relieved, operation.table, columns) if columns else relieved
+    taken = _taken(relieved, known)
     if any(fold_name(u.name) in taken for u in new.uniques if u.name):
         return schema
     made = _named(new, taken, known.foreign_keys)
-    after = step(schema, replace(operation, definition=made))
+    after = step(relieved, replace(operation, definition=made))
     table = _table(after, operation.table)
     if after is schema or table is None:
         return after
     after = _put(after, tables.keyed(table))
-    for columns in (new.primary_key, *(u.columns for u in made.uniques)):
-        after = _relieved(after, operation.table, columns) if columns else after
     return _with_keys(after, operation.table, new.foreign_keys)
 
 

@@ -88,11 +88,11 @@ def _create_table(schema: Schema, operation: Operation, step: Step) -> Schema:
 
 
 def _with_sequences(schema: Schema, table: Table, columns: Iterable[Column]) -> Schema:
-    """With the sequences of serial and identity columns."""
+    """With the sequences of serial columns; an identity's is a part of its column."""
     found = dict(schema.sequences)
     taken = _relations(schema)
     for column in columns:
-        if column.identity:
+        if column.identity == "serial":
             space, dot, short = table.name.rpartition(".")
             name = space + dot + tables.chosen((short, column.name, "seq"), taken)
             found[fold_name(name)] = Sequence(name, owner=f"{table.name}.{column.name}")
@@ -194,6 +194,8 @@ def _table_option(schema: Schema, operation: Operation, step: Step) -> Schema:
     if operation.name != "logged" or schema.table(operation.table) is None:
         return step(schema, operation)
     schema, table = _known(schema, operation.table)
+    if table.partitioned:
+        return schema  # it holds no rows of its own: without effect
     return _put(schema, replace(table, unlogged=operation.value == "unlogged"))
 
 
@@ -282,11 +284,6 @@ def _alter_column(schema: Schema, operation: Operation, step: Step) -> Schema:
     schema, table = _known(schema, operation.table)
     changed = tables.altered(table, operation)
     after = schema if changed == table else _put(schema, changed)
-    if operation.value == "add identity":
-        column = changed.column(operation.column)
-        after = _with_sequences(after, changed, (column,) if column else ())
-    if operation.value == "drop identity":
-        after = _without_owned(after, fold_name(table.name), fold_name(operation.column))
     return _to_children(after, operation, step) if changed != table else after
 
 

@@ -208,15 +208,21 @@ def with_constraint(table: Table, new: Table) -> Table:
 
 
 def inherited(child: Table, parents: Iterable[Table]) -> Table:
-    """The child with the columns, checks and keys that it has from its parents, theirs first."""
+    """The child with the columns of its parents, theirs first; a partition has their key, too.
+
+    Constraints that it has only because a parent has them are not repeated.
+    """
     columns: list[Column] = []
-    checks: list[Check] = []
     complete = True
     for parent in parents:
         complete = complete and parent.complete
-        columns += [c for c in parent.columns if child.column(c.name) is None]
-        checks += [c for c in parent.checks if c.name not in {k.name for k in child.checks}]
-    plain = child.partition_of == ""
-    kept = [replace(c, primary_key=0) for c in columns] if plain else columns
-    own = tuple(c for c in child.columns)
-    return replace(child, columns=(*kept, *own), checks=(*checks, *child.checks), complete=complete)
+        # A sequence of its own stays the parent's (manual, 5.11.2; an identity's since 17).
+        columns += [
+            replace(c, identity="") for c in parent.columns if child.column(c.name) is None
+        ]
+    if not child.partition_of:
+        columns = [replace(c, primary_key=0) for c in columns]
+    made = replace(child, columns=(*columns, *child.columns), complete=complete)
+    keyed = made.primary_key and not child.key_name
+    name = child.name.rpartition(".")[2]
+    return replace(made, key_name=chosen((name, "", "pkey"), set())) if keyed else made

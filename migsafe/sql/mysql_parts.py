@@ -174,13 +174,14 @@ _FILLING = {"INSERT", "REPLACE", "IGNORE", "LOW_PRIORITY", "HIGH_PRIORITY", "DEL
 def mentions(tokens: Sequence[Token]) -> tuple[str, ...]:
     """The tables and views that a query or a routine's body names, folded and sorted.
 
-    SELECT .. INTO and FETCH .. INTO name variables, not tables.
+    SELECT .. INTO and FETCH .. INTO name variables, ON DUPLICATE KEY UPDATE columns.
     """
     words = [t.upper for t in tokens]
     kept = [
         token
         for at, token in enumerate(tokens)
-        if words[at] != "INTO" or words[max(at - 1, 0)] in _FILLING
+        if (words[at] != "INTO" or words[max(at - 1, 0)] in _FILLING)
+        and (words[at] != "UPDATE" or words[max(at - 1, 0)] != "KEY")
     ]
     return named.mentions(kept)
 

@@ -116,6 +116,7 @@ def _insert(reader: Reader, shape: query.Shape) -> tuple[Operation, ...]:
     if at is not None:
         conflict = conflict or "UPSERT"
         body = body[:at]
+    body = body[: first_outside(body, ("AS", "RETURNING"))] if _are_values(body) else body
     if not body:
         raise UnreadError("VALUES or a SELECT expected")
     if body[0].upper == "SET":
@@ -142,6 +143,10 @@ def _insert(reader: Reader, shape: query.Shape) -> tuple[Operation, ...]:
     )
 
 
+def _are_values(body: Sequence[Token]) -> bool:
+    return bool(body) and body[0].upper in {"VALUES", "VALUE"}
+
+
 def _modifiers(reader: Reader) -> set[str]:
     found = set()
     while word := reader.accept_any(*MODIFIERS):
@@ -166,7 +171,7 @@ def _columns(reader: Reader) -> tuple[str, ...]:
 
 def _texts(body: Sequence[Token], reader: Reader) -> list[str]:
     """The source of each value that an INSERT's first row, or its SELECT, gives."""
-    if body[0].upper not in {"VALUES", "VALUE"}:
+    if not _are_values(body):
         return dml.select_list(body, reader)
     row = 2 if len(body) > 1 and body[1].upper == "ROW" else 1
     return dml.first_row(body[row - 1 :], reader)
@@ -278,7 +283,7 @@ def _update(reader: Reader, shape: query.Shape) -> tuple[Operation, ...]:
     reader.expect("SET")
     terms = separated(reader.until("WHERE", *_TAIL))
     where, options = _where(reader)
-    if not items or not all(terms):
+    if not items or not terms or not all(terms):
         raise UnreadError("UPDATE table SET column = expression expected")
     pairs = [_pair(term, reader) for term in terms]
     filled = dml.set_to(shape, [(column, text) for _, column, text in pairs])
@@ -286,15 +291,18 @@ def _update(reader: Reader, shape: query.Shape) -> tuple[Operation, ...]:
     for (qualifier, _, _), assignment in zip(pairs, filled, strict=True):
         table = _real(items, qualifier) if qualifier else items[0].name
         groups.setdefault(table, []).append(assignment)
-    unsure = len(items) > 1 and not all(qualifier for qualifier, _, _ in pairs)
+    joined = len(items) > 1
+    unsure = joined and not all(qualifier for qualifier, _, _ in pairs)
     common = Operation(
         Kind.UPDATE,
         conflict="IGNORE" if ignore else "",
         where=where,
-        narrowing=("join",) if len(items) > 1 else shape.narrowing,
+        narrowing=("join",) if joined else shape.narrowing,
         options=(*options, "uncertain table") if unsure else options,
     )
     inner = tuple(s for s in shape.sources if s not in {i.name for i in items})
+    if shape.references:  # what was read says which names stand for a query of WITH
+        items = [i for at, i in enumerate(items) if not at or i.name in shape.sources]
     return tuple(
         replace(
             common,

@@ -41,14 +41,15 @@ def _markers(sql: str) -> Iterator[Piece]:
 
 
 def _values(tokens: Sequence[Token]) -> Iterator[Piece]:
-    """Parameters, and DEFAULT as a value, which sqlglot takes for a column."""
+    """Parameters, the rows of VALUES ROW(1), and DEFAULT, which sqlglot takes for a column."""
     for at, token in enumerate(tokens):
+        if token.upper == "ROW" and [t.text for t in tokens[at + 1 : at + 2]] == ["("]:
+            yield token.start, token.end, ""
         if token.kind == PARAMETER and _FORMATTED.fullmatch(token.text):
             yield token.start, token.end, "?"
         elif token.upper == "DEFAULT" and tokens[at - 1].text in {"(", ",", "="}:
-            if tokens[at + 1 : at + 2] and tokens[at + 1].text in {"(", "."}:
-                continue
-            yield token.start, token.end, "DFLT()"
+            called = [t.text for t in tokens[at + 1 : at + 2]] == ["("]
+            yield token.start, token.end, "DFLT" if called else "DFLT()"
 
 
 def _statement(tokens: Sequence[Token]) -> Iterator[Piece]:

@@ -20,14 +20,23 @@ INSERT INTO c VALUES (1, 1), (2, 2), (3, 99);
 """
 
 
-def seen(database, migration: str, launch: LaunchPlan | None = None) -> list[Observation]:
+def seen(
+    database,
+    migration: str,
+    launch: LaunchPlan | None = None,
+    old: str = OLD,
+    *,
+    foreign_keys: bool = False,
+) -> list[Observation]:
     migrations = (
         Migration("1", "1.sql"),
         Migration("2", "2.sql", ("1",), statements=split(migration, Dialect.SQLITE, "2.sql")),
     )
     history = read(History(Dialect.SQLITE, "numbered", migrations))
-    plan = Plan(history, {"1": True, "2": True}, launch=launch or LaunchPlan())
-    straight = replay(plan, Sample("a.db", "1", database(OLD), ""))[0]
+    plan = Plan(
+        history, {"1": True, "2": True}, launch=launch or LaunchPlan(), foreign_keys=foreign_keys
+    )
+    straight = replay(plan, Sample("a.db", "1", database(old), ""))[0]
     assert straight.scenario is Scenario.STRAIGHT
     assert straight.notes == ()
     assert (straight.verdict is Verdict.OK) == all(o.deliberate for o in straight.observations)
@@ -136,3 +145,108 @@ def test_a_failing_case_is_run_again_step_by_step(database):
     assert [o.scenario for o in outcomes] == [Scenario.STRAIGHT, Scenario.STEP_BY_STEP]
     assert all(o.verdict is Verdict.RAISED for o in outcomes)
     assert outcomes[0].observations[0].place == outcomes[1].observations[0].place
+
+
+ORPHANS = """
+CREATE TABLE folder (id INTEGER PRIMARY KEY, name TEXT NOT NULL);
+CREATE TABLE mark (id INTEGER PRIMARY KEY, folder INTEGER, url TEXT NOT NULL);
+INSERT INTO folder VALUES (1, 'A');
+INSERT INTO mark VALUES (1, 1, 'x'), (2, NULL, 'y'), (3, 99, 'z');
+"""
+
+REFERENCED = (
+    "CREATE TABLE n (id INTEGER PRIMARY KEY, folder INTEGER REFERENCES folder (id), url TEXT);"
+)
+
+
+def test_links_that_pointed_nowhere_may_be_cut(database):
+    text = (
+        f"{REFERENCED}\nINSERT INTO n SELECT m.id, f.id, m.url FROM mark m"
+        " LEFT JOIN folder f ON f.id = m.folder;\nDROP TABLE mark;\nALTER TABLE n RENAME TO mark;\n"
+    )
+    assert seen(database, text, old=ORPHANS) == []
+
+
+def test_a_forgotten_link_is_told_whether_it_pointed_anywhere_or_not(database):
+    text = (
+        f"{REFERENCED}\nINSERT INTO n (id, url) SELECT id, url FROM mark;\n"
+        "DROP TABLE mark;\nALTER TABLE n RENAME TO mark;\n"
+    )
+    (gone,) = seen(database, text, old=ORPHANS)
+    assert (gone.kind, gone.column, gone.affected) == ("became-null", "folder", 2)
+
+
+@pytest.mark.parametrize("key", ["id INTEGER PRIMARY KEY", "id INTEGER"])
+@pytest.mark.parametrize(
+    ("among", "meant"),
+    [("m.folder IS NULL OR f.id IS NOT NULL", True), ("f.id IS NOT NULL", False)],
+)
+def test_rows_that_pointed_nowhere_may_go_but_no_others(database, key, among, meant):
+    text = (
+        f"{REFERENCED.replace('id INTEGER PRIMARY KEY', key)}\n"
+        "INSERT INTO n SELECT m.id, m.folder, m.url FROM mark m"
+        " JOIN (SELECT m.id AS mark FROM mark m LEFT JOIN folder f ON f.id = m.folder"
+        f" WHERE {among}) AS k ON k.mark = m.id;\nDROP TABLE mark;\nALTER TABLE n RENAME TO mark;\n"
+    )
+    old = ORPHANS.replace("mark (id INTEGER PRIMARY KEY", f"mark ({key}")
+    (lost,) = seen(database, text, old=old)
+    assert (lost.kind, lost.deliberate) == ("rows-lost", meant)
+    assert ("folder" in lost.detail) is meant
+
+
+STATIONS = """
+CREATE TABLE station (id INTEGER PRIMARY KEY, name TEXT NOT NULL, hidden INTEGER);
+INSERT INTO station VALUES (1, 'A', 0), (2, 'B', 0), (4, 'D', 0), (5, 'E', 0);
+"""
+
+
+def test_ids_that_close_up_over_a_gap(database):
+    text = (
+        "ALTER TABLE station RENAME TO station_old;\n"
+        "CREATE TABLE station (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL);\n"
+        "INSERT INTO station (name) SELECT name FROM station_old ORDER BY id;\n"
+        "DROP TABLE station_old;\n"
+    )
+    (moved,) = seen(database, text, old=STATIONS)
+    assert (moved.kind, moved.affected, moved.total) == ("renumbered", 2, 4)
+
+
+def test_names_that_change_places_are_no_new_ids(database):
+    text = "UPDATE station SET name = CASE name WHEN 'A' THEN 'B' ELSE 'A' END WHERE id < 3;\n"
+    assert seen(database, text, old=STATIONS) == []
+
+
+def test_values_that_a_table_renamed_away_had(database):
+    text = (
+        "ALTER TABLE station RENAME TO station_old;\n"
+        "CREATE TABLE station (id INTEGER PRIMARY KEY, name TEXT NOT NULL, hidden INTEGER);\n"
+        "INSERT INTO station SELECT id, name, hidden FROM station_old;\n"
+        "CREATE TRIGGER quiet AFTER DELETE ON station_old"
+        " BEGIN UPDATE station SET hidden = 1 WHERE id = old.id; END;\n"
+        "DELETE FROM station_old WHERE id = 1;\nDROP TABLE station_old;\n"
+    )
+    (changed,) = seen(database, text, old=STATIONS)
+    assert (changed.kind, changed.column, changed.affected) == ("values-changed", "hidden", 1)
+
+
+@pytest.mark.parametrize(
+    ("copied", "expected"),
+    [
+        ("id, name, hidden FROM station", []),
+        ("row_number() OVER (ORDER BY name DESC), name, hidden FROM station", ["renumbered"]),
+        ("id, name, hidden FROM station WHERE id < 5", []),  # no whole copy, so another table
+    ],
+)
+def test_a_table_that_is_copied_whole_under_another_name(database, copied, expected):
+    text = (
+        "CREATE TABLE channel (id INTEGER PRIMARY KEY, name TEXT NOT NULL, hidden INTEGER);\n"
+        f"INSERT INTO channel SELECT {copied};\nDROP TABLE station;\n"
+    )
+    assert [o.kind for o in seen(database, text, old=STATIONS)] == expected
+
+
+def test_what_replace_does_to_other_tables_is_no_purpose(database):
+    old = OLD.replace("REFERENCES p (id)", "REFERENCES p (id) ON DELETE CASCADE")
+    text = "INSERT OR REPLACE INTO p (id, note) SELECT id, upper(note) FROM p;\n"
+    (lost,) = seen(database, text, old=old, foreign_keys=True)
+    assert (lost.kind, lost.table, lost.affected, lost.deliberate) == ("rows-lost", "c", 2, False)

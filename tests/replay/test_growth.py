@@ -98,6 +98,16 @@ def test_many_rows_of_one_kind_are_no_square_of_the_migration(database: Database
     assert seen(text, database(script)) == []
 
 
+def test_halves_whose_lookups_find_nothing_do_not_hide_a_square(database: Database):
+    data = database(f"""{TWO}
+        WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 3000)
+        INSERT INTO visit (place_id, day) SELECT i, 'c' || (i % 1500 + 1) FROM n;
+        INSERT INTO place SELECT id + 10, day FROM visit WHERE id <= 1500;""")
+    lookup = "SELECT p.id FROM place p WHERE p.code = visit.day LIMIT 1"
+    (found,) = seen(f"UPDATE visit SET place_id = ({lookup});", data)
+    assert (found.kind, found.table, found.column) == ("growth", "place", "code")
+
+
 def test_a_short_list_beside_many_rows_is_not_taken_to_grow(database: Database):
     script = f"""{MANY}
     CREATE TABLE kind (day TEXT, name TEXT);

@@ -141,3 +141,56 @@ def test_a_real_kill_finds_the_same(tmp_path: Path, script: str):
     # A kill of a relaunch counts as well in the cheap way: it never finds less.
     assert bool(bricked) == bool(observations)
     assert sum(moments) >= len(bricked)
+
+
+def test_other_rows_that_no_error_tells_of_have_a_name():
+    came_through, _ = seen(plan(FORGOTTEN, AGAIN, wrapped=False), sample())
+    stopped, _ = seen(plan(REBUILD, wrapped=False), sample())
+    assert [o.name for o in came_through] == [interrupted.UNNOTICED]
+    assert {o.name for o in stopped} == {""}
+
+
+def ladder(length: int, first: str = "") -> Plan:
+    steps = (
+        f"CREATE TABLE step_{n} (a);\nINSERT INTO step_{n} VALUES ({n});" for n in range(length)
+    )
+    return plan(*((first,) if first else ()), *steps, wrapped=True)
+
+
+def test_a_long_ladder_costs_as_many_steps_as_it_has(monkeypatch):
+    ran: list[str] = []
+    real = interrupted.run_sql
+
+    def counting(made, database, pending, *hooks, **named):
+        ran.extend(m.revision for m in pending)
+        return real(made, database, pending, *hooks, **named)
+
+    monkeypatch.setattr(interrupted, "run_sql", counting)
+    observations, kills = seen(ladder(30), sample())
+    assert (observations, kills) == ([], 30)
+    assert len(ran) <= 3 * 30
+
+
+@pytest.mark.parametrize(
+    "setting", ["PRAGMA legacy_alter_table = ON", "CREATE TEMP TABLE kept AS SELECT 1 AS a"]
+)
+def test_what_a_connection_carries_along_is_missed_after_a_kill(setting: str):
+    needs = {
+        "PRAGMA legacy_alter_table = ON": "ALTER TABLE run RENAME TO run_old;\n"
+        "CREATE TABLE run (id TEXT PRIMARY KEY, cost REAL);\n"
+        "INSERT INTO run SELECT id, cost FROM run_old;\nDROP TABLE run_old;\n",
+        "CREATE TEMP TABLE kept AS SELECT 1 AS a": "INSERT INTO run SELECT 'c', a FROM kept;\n",
+    }
+    view = "CREATE VIEW cheap AS SELECT id FROM run WHERE cost < 1;"
+    made = plan(
+        f"{setting};\nCREATE TABLE one (a);", "CREATE TABLE two (a);", needs[setting], wrapped=True
+    )
+    found, _ = seen(made, sample(OLD + view))
+    assert [o.kind for o in found] == ["interrupted"] * len(found)
+    assert {o.place.path for o in found if o.place} == {"m/1.sql", "m/2.sql"}
+
+
+def test_rows_that_the_migration_itself_removes_are_not_lost_by_the_kill():
+    drop = "BEGIN;\nCREATE TABLE log (a);\nDROP TABLE run;\nCOMMIT;\n"
+    (found,), _ = seen(plan(drop, wrapped=False), sample())
+    assert (found.error, found.affected) == ("table log already exists", 0)

@@ -82,7 +82,7 @@ def test_one_guilty_row_of_thousands_is_found_in_few_replays(database, guilty):
     made = plan(REBUILD)
     data = database(f"{PEOPLE}UPDATE person SET email = NULL WHERE id = {guilty};")
     sample, failure = failing(made, data, "raised")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert found.finished
     assert (found.rows, found.total) == ((("person", 1),), 1)
     query = "SELECT id, email, age, note, team FROM person"
@@ -98,7 +98,7 @@ def test_two_rows_that_only_fail_together(database):
     made = plan("CREATE UNIQUE INDEX one_email ON person (email COLLATE NOCASE);")
     data = database(f"{PEOPLE}UPDATE person SET email = 'P77@EXAMPLE.com' WHERE id = 2900;")
     sample, failure = failing(made, data, "raised")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert found.finished
     assert found.rows == (("person", 2),)
     assert all_rows(found.data, "SELECT id, email, team FROM person") == [
@@ -115,7 +115,7 @@ def test_a_kill_after_which_the_next_start_fails(database):
     )
     made = replace(plan(text), wrapped={"1": False, "2": False}, deep=frozenset(["a.db"]))
     sample, failure = failing(made, database(PEOPLE), "interrupted")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert found.finished
     assert found.total <= 1
     assert fails_alike(made, sample, found, failure)
@@ -134,7 +134,7 @@ def test_rows_that_are_lost_keep_what_they_hang_on(database):
         "UPDATE team SET name = 'closed' WHERE id = 9; UPDATE person SET team = 9 WHERE id = 1500;"
     )
     sample, failure = failing(made, data, "rows-lost")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert found.finished
     assert found.rows == (("team", 1), ("person", 1))
     assert all_rows(found.data, "PRAGMA foreign_key_check") == []
@@ -162,11 +162,11 @@ def test_the_launch_query_and_the_invariant_that_fail(database):
         "UPDATE person SET age = 850 WHERE id = 7;"
     )
     sample, failure = failing(made, data, "launch-query")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert all_rows(found.data, "SELECT id, age, note FROM person") == [(2000, None, "")]
     assert fails_alike(made, sample, found, failure)
     sample, failure = failing(made, data, "invariant")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     ((number, age, note),) = all_rows(found.data, "SELECT id, age, note FROM person")
     assert (number, note) == (7, None)
     assert age == 106, "halved, as far as it still fails"
@@ -180,7 +180,7 @@ def test_values_get_shorter_as_far_as_the_old_schema_allows(database):
         "INSERT INTO a VALUES ('short', 100, 9, 'x'), ('secret words of somebody', 90, 9, 'yy');"
     )
     sample, failure = failing(made, data, "raised")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert found.finished
     assert all_rows(found.data, "SELECT * FROM a") == [("secret wor", 11, 0, "")]
 
@@ -195,7 +195,7 @@ def test_the_runner_s_own_table_and_broken_links_stay_as_they_are(database):
         "INSERT INTO a VALUES (1, 99, 'an orphan'), (2, NULL, 'root'), (3, 2, 'x'), (4, 3, NULL);"
     )
     sample, failure = failing(made, data, "raised")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert found.rows == (("a", 1),)
     assert all_rows(found.data, "SELECT * FROM a") == [(4, None, None)]
     assert all_rows(found.data, "SELECT count(*) FROM versions") == [(2,)]
@@ -205,7 +205,7 @@ def test_statistics_go_since_they_hold_values_of_rows_that_went(database):
     made = plan(REBUILD)
     script = f"{PEOPLE}UPDATE person SET email = NULL WHERE id = 5; ANALYZE;"
     sample, failure = failing(made, database(script), "raised")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert all_rows(found.data, "SELECT name FROM sqlite_master WHERE name GLOB '*_stat?'") == []
 
 
@@ -217,7 +217,7 @@ def test_rows_that_no_script_can_build_are_packed(database):
         "UPDATE sqlite_master SET sql = 'CREATE TABLE a (t TEXT, gone TEXT NOT NULL)';"
     )
     sample, failure = failing(made, data, "raised")
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert (found.script, found.rows) == ("", (("a", 2),))
     assert fails_alike(made, sample, found, failure)
 
@@ -240,9 +240,9 @@ def test_the_time_is_over_and_what_was_reached_stands(database):
     made = plan(REBUILD)
     data = database(f"{PEOPLE}UPDATE person SET email = NULL WHERE id = 5;")
     sample, failure = failing(made, data, "raised")
-    found = minimise(made, sample, failure, seconds=0.0)
+    found = minimise(made, sample, failure, budget=0)
     assert not found.finished
-    whole = minimise(made, sample, failure, seconds=60)
+    whole = minimise(made, sample, failure)
     assert whole.finished
 
 
@@ -294,7 +294,7 @@ def test_an_alembic_migration(database, alembic):
     made = alembic("op.create_index('one', 'users', ['email'], unique=True)")
     rows = ", ".join(f"({i}, 'p{i % 11}', 'note {i}')" for i in range(1, 13))
     sample, failure = of_alembic(made, database(f"{STAMPED}INSERT INTO users VALUES {rows};"))
-    found = minimise(made, sample, failure, seconds=60)
+    found = minimise(made, sample, failure)
     assert found.finished
     assert found.rows == (("users", 2),), "the runner's own table is not counted"
     assert all_rows(found.data, "SELECT * FROM users") == [(1, "", None), (12, "", None)]

@@ -10,6 +10,7 @@ import pytest
 
 from migsafe.analyse import read
 from migsafe.engines import sqlite as engine
+from migsafe.errors import ReplayAborted
 from migsafe.model.migration import Dialect, History, Migration
 from migsafe.replay.plan import Plan
 from migsafe.replay.run import Attempt, Sent, run_sql, told
@@ -45,6 +46,12 @@ def test_a_wrapped_migration_that_fails_is_rolled_back_whole():
     assert result.raised.message == "no such table: no"
     assert (result.raised.place.path, result.raised.place.line) == ("m/2.sql", 2)
     assert result.raised.sql == "SELECT * FROM no"
+
+
+def test_text_that_a_stood_in_collation_cannot_be_given_ends_the_replay():
+    rows = "CREATE TABLE a (x); INSERT INTO a VALUES (CAST(x'61FF' AS TEXT)), ('b');"
+    with pytest.raises(ReplayAborted, match=r"m/1\.sql:1 orders text that is not valid UTF-8"):
+        attempt(plan("CREATE INDEX i ON a (x COLLATE LOCALIZED);"), rows)
 
 
 def test_without_a_transaction_the_first_half_stays():
