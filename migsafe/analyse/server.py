@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from migsafe.effects import postgres
+from migsafe.effects import mysql, postgres
 from migsafe.effects.versions import oldest
 from migsafe.model.evidence import Effect
 from migsafe.model.migration import Dialect, History, Kind, Operation, Statement
@@ -22,8 +22,12 @@ class Server:
         operations = statement.operations or ()
         for operation in operations:
             self._learn(operation)
-        if self._dialect is not Dialect.POSTGRES:
+        if self._dialect is Dialect.SQLITE:
             return ()
+        if self._dialect is Dialect.MYSQL:
+            checks = statement.foreign_keys is not False
+            own = mysql.Server(self._version.product, self._version.number, checks)
+            return mysql.effects(before, operations, own)
         server = postgres.Server(self._version.number, self._functions)
         return postgres.effects(before, operations, server)
 

@@ -51,6 +51,8 @@ class Session:
 
         `joined`: in the transaction of the migration before it.
         """
+        if self.dialect is not Dialect.SQLITE:
+            self.foreign_keys = True
         self._begins_with_rows = wrapped and late
         self._wrapped = wrapped
         if wrapped and joined and self.in_transaction:
@@ -127,12 +129,14 @@ class Session:
     def _switch(self, value: str) -> None:
         # A no-op while a transaction is open (pragma.html#pragma_foreign_keys).
         if value and not self.in_transaction:
-            self.foreign_keys = value.strip("'\"").lower() in {"1", "on", "yes", "true"}
+            self.foreign_keys = _word(value) in {"1", "on", "yes", "true"}
 
     def _set(self, operation: Operation) -> None:
         name = fold_name(operation.name)
         if name == "search_path":
             self.path = search_path(operation.value)
+        if name in {"foreign_key_checks", "session_replication_role"}:
+            self.foreign_keys = _word(operation.value) not in {"0", "off", "false", "replica"}
         kind = _TIMEOUTS.get(name)
         if kind is None:
             return
@@ -145,6 +149,10 @@ class Session:
             target.pop(kind, None)
         else:
             target[kind] = value
+
+
+def _word(value: str) -> str:
+    return value.strip("'\" ").lower()
 
 
 def milliseconds(text: str, *, seconds: bool = False) -> int | None:

@@ -14,6 +14,7 @@ from migsafe.model.migration import Dialect, History, Migration, Statement
 from migsafe.model.schema import Schema
 from migsafe.schema.diff import diff
 from migsafe.schema.fold import doubted, fold
+from migsafe.schema.search_path import resolved
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,7 @@ def _steps(
         for position, statement in enumerate(migration.statements, 1):
             number += 1
             placed = replace(
-                statement,
+                _resolved(statement, schema, session.path),
                 in_transaction=session.prepare(statement),
                 foreign_keys=session.foreign_keys,
             )
@@ -98,6 +99,15 @@ def wrapped(history: History, migration: Migration, runner: Runner) -> bool:
     if migration.transactional is not None:
         return migration.transactional
     return history.transactional if runner.transaction is None else runner.transaction
+
+
+def _resolved(statement: Statement, schema: Schema, path: tuple[str, ...]) -> Statement:
+    """The statement with each name as the search_path has it mean."""
+    if not path or not statement.operations:
+        return statement
+    return replace(
+        statement, operations=tuple(resolved(o, schema, path) for o in statement.operations)
+    )
 
 
 def _folded(schema: Schema, statement: Statement, dialect: Dialect) -> Schema:

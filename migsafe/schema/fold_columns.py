@@ -58,6 +58,7 @@ def dropped(table: Table, operation: Operation, dialect: Dialect) -> Table | Non
         uniques=tuple(u for u in table.uniques if not _has(u.columns, name)),
         foreign_keys=tuple(f for f in table.foreign_keys if not _has(f.columns, name)),
         checks=tuple(c for c in table.checks if not mentioned(c.expression, name)),
+        key_name="" if column.primary_key else table.key_name,
     )
 
 

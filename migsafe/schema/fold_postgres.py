@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import TypeVar
 
-from migsafe.model.migration import Kind, Operation
+from migsafe.model.migration import Dialect, Kind, Operation
 from migsafe.model.schema import (
     Column,
     Index,
@@ -25,6 +25,7 @@ from migsafe.model.schema import (
 )
 from migsafe.schema import fold_postgres_tables as tables
 from migsafe.schema.names import mentioned
+from migsafe.sql.tokens import WORD, stripped, tokenize
 
 Step = Callable[[Schema, Operation], Schema]
 """What every engine does with an operation."""
@@ -355,8 +356,16 @@ def _index_words(index: Index) -> str:
     """The columns in the name of an index without one (ChooseIndexColumnNames)."""
     found: list[str] = []
     for term in index.columns:
-        found.append(_free("expr" if term.expression else term.name, found))
+        found.append(_free(_figured(term.name) if term.expression else term.name, found))
     return "_".join((*found, *index.include))
+
+
+def _figured(expression: str) -> str:
+    """What names an expression: the function that it is a call of (FigureIndexColname)."""
+    tokens = tokenize(expression, Dialect.POSTGRES)
+    call = len(tokens) > 2 and tokens[0].kind == WORD and tokens[1].text == "("
+    alone = call and len(stripped(tokens[1:])) == len(tokens) - 3
+    return tokens[0].text.lower() if alone else "expr"
 
 
 def _free(name: str, taken: list[str]) -> str:

@@ -104,9 +104,13 @@ _CHANGES: dict[str, _Change] = {
     "drop default": lambda old, _: replace(old, default=None, identity=_without_serial(old)),
     "type": lambda old, new: replace(old, type=new.type, collation=new.collation),
     "add identity": lambda old, new: replace(old, identity=new.identity, not_null=True),
-    "drop identity": lambda old, _: replace(old, identity=""),
+    "drop identity": lambda old, _: replace(old, identity=_only_serial(old)),
     "drop expression": lambda old, _: replace(old, generated="", stored=False),
 }
+
+
+def _only_serial(column: Column) -> str:
+    return "serial" if column.identity == "serial" else ""
 
 
 def _without_serial(column: Column) -> str:

@@ -6,9 +6,11 @@ Numeric Data Type Syntax and 11.3.1 String Data Type Syntax, and mariadb.com/kb:
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from migsafe.model.migration import Dialect
+from migsafe.model.schema import Column, Table
 from migsafe.sql.tokens import STRING, Token, tokenize
 
 _ALIASES: Mapping[str, str] = {
@@ -125,3 +127,26 @@ def _sized(name: str, length: int, charset: str) -> str:
         if length * width <= limit:
             return sized
     return f"long{name}"
+
+
+def charset(column: Column, table: Table) -> str:
+    """The character set of a column: its own, its table's, else utf8mb4 (the default of MySQL 8).
+
+    A collation's name begins with its character set's (MySQL 8.0, 12.3.1).
+    """
+    options = dict(table.options)
+    own = column.charset or column.collation.lower().partition("_")[0]
+    name = own or options.get("charset") or options.get("collate", "").partition("_")[0]
+    return "utf8mb3" if name == "utf8" else name or "utf8mb4"
+
+
+_COUNTED = re.compile(r"(char|varchar|binary|varbinary)\((\d+)\)")
+
+
+def octets(column: Column, table: Table) -> int | None:
+    """The most bytes of a CHAR, VARCHAR, BINARY or VARBINARY; None for another type."""
+    found = _COUNTED.fullmatch(canonical(column.type, mariadb=False))
+    if found is None:
+        return None
+    width = _BYTES_PER_CHARACTER.get(charset(column, table), 1) if "char" in found[1] else 1
+    return int(found[2]) * width

@@ -112,7 +112,10 @@ class Writer:
         )
 
     def create_index(self) -> str:
-        table = self.table()
+        # An index of a partitioned table takes names for those of its partitions, unseen.
+        table = self.pick(
+            [t for t in self._schema.tables.values() if not t.partitioned] or [Table("none")]
+        )
         column = self.column(table)
         terms = self.pick([column, f"lower({column}::text)", f"{column} DESC"])
         where = self.maybe(f"WHERE {column} IS NOT NULL")
@@ -207,7 +210,7 @@ def defaults_out(rows: dict[tuple[str, ...], object]) -> dict[tuple[str, ...], o
 
 @pytest.mark.slow
 @settings(
-    max_examples=150,
+    max_examples=60,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
     derandomize=True,
