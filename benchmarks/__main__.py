@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import subprocess
@@ -110,6 +111,26 @@ def fleet(root: Path) -> Iterator[Comparison]:
         )
 
 
+def again(root: Path) -> Iterator[Comparison]:
+    """In one process: check the same fleet once more, against reading and hashing its files."""
+    folder = root / "fleet"
+    paths = sorted((folder / "samples").iterdir())
+
+    def only_read() -> None:
+        for path in paths:
+            hashlib.sha256(path.read_bytes()).digest()
+
+    os.environ["MIGSAFE_CACHE"] = str(root / "cache")
+    yield compare(
+        f"check {FLEET:,} device databases again, nothing has changed",
+        "<= 1.2x",
+        ("reading and hashing the files", only_read),
+        partial(_check, folder, 1),
+        rounds=3,
+    )
+    os.environ["MIGSAFE_CACHE"] = "off"
+
+
 def _check(folder: Path, jobs: int) -> None:
     check(_open(folder), Severity.ERROR, Effort(jobs))
 
@@ -137,7 +158,7 @@ def _write_device(path: Path, number: int) -> bytes:
 def main() -> int:
     """Print every comparison as soon as it is known."""
     with TemporaryDirectory(prefix="migsafe-bench-") as name:
-        for group in (start_up, whole_history, fleet, ladders, minimising):
+        for group in (start_up, whole_history, fleet, again, ladders, minimising):
             for comparison in group(Path(name)):
                 sys.stdout.write(comparison.line() + "\n\n")
                 sys.stdout.flush()

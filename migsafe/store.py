@@ -1,7 +1,8 @@
-"""A cache of what reading a migration file gave, by the hash of its content.
+"""A cache of what reading a migration file or replaying a sample gave, by the hash of the content.
 
-Reading is most of the time of `lint` on a long history, and what has shipped does not change. The
-cache is one SQLite file in the user's cache folder; it is never needed, and safe to delete.
+Reading is most of the time of `lint` on a long history, replaying most of that of `check`, and what
+has shipped does not change. No value of a sample's rows is kept. The cache is one SQLite file in
+the user's cache folder; it is never needed, and safe to delete.
 MIGSAFE_CACHE names another folder, or "off".
 """
 
@@ -14,6 +15,7 @@ import sqlite3
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing, suppress
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -59,6 +61,17 @@ def _sources() -> Iterator[Path]:
     library = find_spec("sqlglot")
     if library and library.origin:
         yield Path(library.origin)
+
+
+@cache
+def code_mark() -> bytes:
+    """What any result of this package depends on: its version and all its own source files."""
+    here = Path(__file__).parent
+    mark = hashlib.blake2b(__version__.encode(), digest_size=16)
+    for path in sorted(here.rglob("*.py")):
+        status = path.stat()
+        mark.update(f"{path} {status.st_mtime_ns} {status.st_size}".encode())
+    return mark.digest()
 
 
 def load(digests: Iterable[str], mark: bytes) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from migsafe.adapters.files import Folder, digest
 from migsafe.adapters.layouts import FLYWAY, LAYOUTS, NUMBERED, Key, Layout, Sections, recognise
 from migsafe.adapters.options import Options
 from migsafe.errors import BrokenHistory, NothingToCheck, UnreadableMigration
-from migsafe.model.migration import Dialect, History, Migration, Span, Statement, ordered
+from migsafe.model.migration import CodeStep, Dialect, History, Migration, Span, Statement, ordered
 from migsafe.sql.split import comments, split
 
 PLACES = (
@@ -32,6 +33,8 @@ PLACES = (
 """Where SQL migrations usually lie, seen from the root of a project."""
 
 _FOLDER_UP = ("up.sql", "migration.sql")
+_CODE = re.compile(r"(?P<stem>[VR]?\d.*)\.(go|py|kt|java|rs|ts|js|rb|php|cs|swift)", re.IGNORECASE)
+_BEGINS = re.compile(r"BEGIN\b", re.IGNORECASE)
 _NO_TRANSACTION = re.compile(r"^\s*executeInTransaction\s*=\s*(true|false)\s*$", re.M | re.I)
 
 
@@ -57,6 +60,7 @@ class _Found:
     downs: dict[Key, str] = field(default_factory=dict)
     settings: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    code: list[tuple[Key, str]] = field(default_factory=list)
 
 
 def detect(root: Path) -> Path | None:
@@ -101,15 +105,30 @@ def load(root: Path, path: Path, options: Options, name: str = "sql") -> History
         migrations=migrations,
         version_tables=layout.version_tables,
         version_query=layout.version_query,
-        transactional=_wrapped(options),
+        transactional=_wrapped(options, migrations),
         ignored=tuple(sorted(found.ignored)),
+        code=tuple(_steps_in_code(found)),
     )
 
 
-def _wrapped(options: Options) -> bool:
-    if options.transaction is None:
-        return options.dialect is Dialect.SQLITE
-    return options.transaction
+def _wrapped(options: Options, migrations: tuple[Migration, ...]) -> bool:
+    """Does the runner wrap each migration, as far as no file speaks for itself?
+
+    A history whose oldest file opens a transaction itself could not have begun inside another.
+    """
+    if options.transaction is not None:
+        return options.transaction
+    if options.dialect is not Dialect.SQLITE:
+        return False
+    oldest = next((m.statements for m in migrations if m.statements), ())
+    return not any(_BEGINS.match(statement.sql) for statement in oldest)
+
+
+def _steps_in_code(found: _Found) -> Iterator[CodeStep]:
+    keys = [f.key for f in found.ups]
+    for key, path in sorted(found.code):
+        at = bisect_left(keys, key)
+        yield CodeStep(path, found.ups[at].version if at < len(keys) else "")
 
 
 def _nothing(folder: Folder, layout: Layout) -> NothingToCheck:
@@ -149,6 +168,17 @@ def _sort_in(found: _Found, folder: Folder, layout: Layout, name: str) -> None:
         found.settings[name.removesuffix(layout.settings_suffix)] = name
     else:
         found.ignored.append(folder.name(name))
+        _sort_code(found, folder, layout, name)
+
+
+def _sort_code(found: _Found, folder: Folder, layout: Layout, name: str) -> None:
+    """Program code that is named as a migration is has its place among them."""
+    code = _CODE.fullmatch(name)
+    as_sql = f"{code['stem']}.sql" if code else ""
+    match = layout.file.fullmatch(as_sql) or NUMBERED.file.fullmatch(as_sql)
+    if match is not None:
+        key = layout.key(match["version"].replace("_", "."))
+        found.code.append((key, folder.name(name)))
 
 
 def _sort_match(found: _Found, folder: Folder, layout: Layout, match: re.Match[str]) -> None:

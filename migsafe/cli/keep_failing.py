@@ -24,9 +24,6 @@ from migsafe.report.text import printable
 LIMIT = 10
 """At most so many failures are kept, those that hit most users first."""
 
-_SQL_SECONDS = 2.0
-_PROGRAM_SECONDS = 10.0  # a replay through the project's own runner takes a hundred times as long
-
 _NOTICE = """\
 # Databases on which the migrations fail
 
@@ -129,12 +126,11 @@ def _smallest(keep: Keep, item: _Kept) -> Smallest:
 
 def _kept(report: Report, plan: Plan, samples: Sequence[Sample]) -> Iterator[_Kept]:
     by_path = {s.path: s for s in samples}
-    seconds = _SQL_SECONDS if plan.runner is None else _PROGRAM_SECONDS
     for number, (failure, finding) in enumerate(_worth_it(report), 1):
         # The smallest sample that shows it is the quickest to work on.
         sample = min((by_path[p] for p in failure.samples), key=lambda s: len(s.data))
         name = f"{number}-{finding.rule if finding else failure.observation.kind}"
-        minimal = minimise(plan, sample, failure, seconds=seconds)
+        minimal = minimise(plan, sample, failure)
         yield _Kept(name, failure, finding, sample, minimal)
 
 
@@ -199,13 +195,13 @@ def _facts(item: _Kept) -> Iterator[str]:
     version = item.sample.revision or BASE
     yield f"made of {printable(item.sample.path)} (version {version})"
     if not item.minimal.found:
-        yield "no smaller database: a matter of time or size, or not to be repeated by itself"
+        yield "no smaller database: a matter of effort or size, or not to be repeated by itself"
         return
     yield f"files: {', '.join(item.files)}"
     rows = [f"{_rows(n)} in {printable(table)}" for table, n in item.minimal.rows]
     yield ", ".join(rows) or "no rows: it fails on every database of this version"
     if not item.minimal.finished:
-        yield "the time was over: there may be a smaller one"
+        yield "the search ended at its limit: there may be a smaller one"
 
 
 def _rows(number: int) -> str:

@@ -30,6 +30,9 @@ _PROGRAM = 16
 """The same for program code, which costs a hundred times more to start."""
 
 _BYTES = 200_000
+_STATEMENTS = 80_000
+"""How many statements all variations together may run: a long ladder gets fewer of them."""
+
 _LEAST = 20
 
 Fingerprint = tuple[str, str, int, str, str, str, str]
@@ -82,7 +85,7 @@ def _listed(
     ground, old, before = on
     found = Found()
     seen: set[Fingerprint] = {o.fingerprint for o in known}
-    limit = _limit(plan, sample)
+    limit = _limit(plan, sample, pending)
     slow = False
     for variation in variations(ground, _asking(old)):
         if found.tried >= limit or slow:
@@ -103,10 +106,12 @@ def _listed(
     return found
 
 
-def _limit(plan: Plan, sample: Sample) -> int:
+def _limit(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> int:
     if plan.runner is not None:
         return _PROGRAM
-    return max(_LEAST, _SQL * _BYTES // max(len(sample.data), _BYTES))
+    length = sum(len(migration.statements) for migration in pending)
+    by_size = _SQL * _BYTES // max(len(sample.data), _BYTES)
+    return max(_LEAST, min(by_size, _STATEMENTS // max(length, 1)))
 
 
 def _new(seen: Observation, known: set[Fingerprint]) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from migsafe.engines import sqlite as engine
 from migsafe.errors import MigsafeError, RuleInvalid, RuleTooSlow
-from migsafe.model.migration import History
+from migsafe.model.migration import Dialect, History
 from migsafe.model.outcome import Place, Probe
 from migsafe.model.rule import Needs, Rule
 from migsafe.rules.load import ours
@@ -142,7 +142,7 @@ def probes(
 ) -> tuple[Probe, ...]:
     """The questions of all data rules, for replay to ask at their moments."""
     return tuple(
-        Probe(rule.id, c.number, rule.when, query(rule, c.row), c.place)
+        Probe(rule.id, c.number, rule.when, query(rule, c.row, history.dialect), c.place, rule.certain)
         for rule in ruleset
         if rule.needs is Needs.DATA and history.dialect in rule.dialects
         for c in _answerable(facts, rule)
@@ -159,7 +159,7 @@ def _answerable(facts: sqlite3.Connection, rule: Rule) -> list[Candidate]:
         return []
 
 
-def query(rule: Rule, row: Row) -> str:
+def query(rule: Rule, row: Row, dialect: Dialect = Dialect.SQLITE) -> str:
     """A data rule's `find` for one candidate: `{name}` becomes an identifier, `{raw_x}` SQL."""
 
     def value(match: re.Match[str]) -> str:
@@ -170,6 +170,13 @@ def query(rule: Rule, row: Row) -> str:
                 place=_place(rule),
             )
         text = "" if row[name] is None else str(row[name])
-        return text if name.startswith("raw_") else quoted(text)
+        return text if name.startswith("raw_") else _identifier(text, dialect)
 
     return _FIELD.sub(value, rule.find)
+
+
+def _identifier(name: str, dialect: Dialect) -> str:
+    """The name in quotes; on servers it may stand behind its schema's."""
+    if dialect is Dialect.SQLITE:
+        return quoted(name)
+    return ".".join(quoted(part, dialect) for part in name.split("."))

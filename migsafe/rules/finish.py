@@ -62,13 +62,23 @@ def _order(finding: Finding) -> tuple[object, ...]:
 def _joined(drafts: list[Draft]) -> list[Draft]:
     """Fold each observed failure into the rule that explains it, where one stands there."""
     result = [d for d in drafts if d.failure is None]
-    for observed in (d for d in drafts if d.failure is not None):
+    seen = [d for d in drafts if d.failure is not None]
+    # First those whose own table a rule names: others must not take their explanation away.
+    for observed in sorted(seen, key=lambda d: not _is_named(result, d)):
         at = _explaining(result, observed)
         if at is None:
             result.append(observed)
         elif not (result[at].decided and _is_made(observed)):  # samples have shown it already
             result[at] = _merged(result[at], observed)
     return _without_repeats(_gathered(result))
+
+
+def _is_named(drafts: list[Draft], observed: Draft) -> bool:
+    assert observed.failure is not None
+    table = observed.failure.observation.table
+    return any(
+        _names(d, table) and _same_statement(d, observed) and _explains(d, observed) for d in drafts
+    )
 
 
 def _is_made(observed: Draft) -> bool:
@@ -123,14 +133,15 @@ def _names(draft: Draft, table: str) -> bool:
     }
 
 
-def _closeness(draft: Draft, observed: Draft) -> tuple[bool, bool, bool, bool]:
+def _closeness(draft: Draft, observed: Draft) -> tuple[bool, ...]:
     assert observed.failure is not None
     column = str(draft.row.get("col") or "")
     seen = observed.failure.observation
     about = bool(column) and (
         seen.error.lower().endswith("." + column.lower()) or seen.column.lower() == column.lower()
     )
-    return "rehearsal" not in draft.row, draft.decided, _names(draft, seen.table), about
+    here, named = _same_statement(draft, observed), _names(draft, seen.table)
+    return "rehearsal" not in draft.row, draft.decided, here, named, about
 
 
 def _merged(draft: Draft, observed: Draft) -> Draft:

@@ -26,6 +26,7 @@ _OPTIONAL = (
     "when",
     "undecided",
     "undecided_message",
+    "certain",
     "explains",
     "remedies",
     "incident",
@@ -105,6 +106,7 @@ def _rule(table: dict[str, Any], path: Path) -> Rule:
         when=_member(When, "when", table.get("when", "statement")),
         undecided=None if undecided is None else _choice(Severity, table, "undecided"),
         undecided_message=table.get("undecided_message", ""),
+        certain=table.get("certain", False),
         explains=tuple(table.get("explains", ())),
         remedies=tuple(sorted(table.get("remedies", {}).items())),
         incident=_incident(table["incident"]) if "incident" in table else None,
@@ -156,6 +158,8 @@ def _check_types(table: dict[str, Any]) -> None:
     for key in ("for_each", "undecided_message", "when", "confidence", "undecided"):
         if not isinstance(table.get(key, ""), str):
             raise ValueError(f"{key} must be text")
+    if not isinstance(table.get("certain", False), bool):
+        raise ValueError("certain must be true or false")
     for key in ("dialects", "explains"):
         if not _is_texts(table.get(key, [])):
             raise ValueError(f"{key} must be a list of texts")

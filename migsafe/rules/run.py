@@ -122,7 +122,8 @@ class _Judge:
             elif self._by_made_rows(candidate):
                 yield self._undecided(candidate, Severity.WARNING, asked=True)
             elif rule.undecided is not None and candidate.row.get("undecided") != 0:
-                yield self._undecided(candidate, rule.undecided, asked=bool(answers))
+                severity = _undecided_severity(rule, candidate.row)
+                yield self._undecided(candidate, severity, asked=bool(answers))
 
     def _answers(self, candidate: Candidate) -> dict[str, ProbeResult]:
         return {
@@ -191,6 +192,15 @@ def _said(failure: Failure | None, message: str) -> tuple[str, ...]:
     seen = failure.observation
     made = f"no sample shows it; the old schema allows it: {seen.made}" if seen.made else ""
     return tuple(t for t in (seen.detail if seen.detail not in message else "", made) if t)
+
+
+def _undecided_severity(rule: Rule, row: Row) -> Severity:
+    """The rule's `undecided`, unless the row's column of that name says another severity."""
+    text = row.get("undecided")
+    if isinstance(text, str):
+        return _severity(rule, {"severity": text})
+    assert rule.undecided is not None
+    return rule.undecided
 
 
 def _severity(rule: Rule, row: Row) -> Severity:

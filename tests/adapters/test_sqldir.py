@@ -135,3 +135,43 @@ def test_flyway_opens_no_transaction_around_a_switch_of_foreign_keys(tmp_path, f
     root = project(tmp_path, {f"migrations/{name}": text})
     (migration,) = read(root, framework).migrations
     assert migration.transactional is wrapped
+
+
+def test_program_code_has_its_place_among_the_files(tmp_path):
+    names = ("1_a.sql", "2_b.go", "3_c.sql", "3_post.go", "9_last.php", "2_b_test.txt", "helper.go")
+    root = project(tmp_path, {f"migrations/{name}": "SELECT 1;" for name in names})
+    history = read(root, "numbered")
+    assert [(step.path, step.before) for step in history.code] == [
+        ("migrations/2_b.go", "3"),
+        ("migrations/3_post.go", "3"),
+        ("migrations/9_last.php", ""),
+    ]
+    assert "migrations/2_b.go" in history.ignored
+
+
+def test_a_java_migration_of_flyway_has_its_place_too(tmp_path):
+    files = {
+        "migrations/V1__a.sql": "SELECT 1",
+        "migrations/V1_1__b.java": "",
+        "migrations/V2__c.sql": "",
+    }
+    (step,) = read(project(tmp_path, files), "flyway").code
+    assert (step.path, step.before) == ("migrations/V1_1__b.java", "2")
+
+
+@pytest.mark.parametrize(
+    ("first", "said", "wrapped"),
+    [
+        ("PRAGMA foreign_keys = OFF;\nBEGIN;\nSELECT 1;\nCOMMIT;", None, False),
+        ("begin immediate;\nSELECT 1;\nCOMMIT;", None, False),
+        ("SELECT 1;", None, True),
+        ("BEGIN;\nSELECT 1;\nCOMMIT;", True, True),
+        ("CREATE TRIGGER t AFTER INSERT ON a BEGIN SELECT 1; END;", None, True),
+    ],
+)
+def test_a_history_whose_oldest_file_opens_a_transaction_is_not_wrapped(
+    tmp_path, first, said, wrapped
+):
+    files = {"migrations/1_a.up.sql": first, "migrations/2_b.up.sql": "BEGIN;\nCOMMIT;"}
+    options = adapters.Options(Dialect.SQLITE, transaction=said)
+    assert read(project(tmp_path, files), options=options).transactional is wrapped

@@ -303,3 +303,69 @@ def test_a_function_of_the_app_itself_is_not_blamed_on_the_migration(project, in
     run = inside("check", cwd=root)
     assert run.code == 4, run
     assert "calls durationToInt(), which SQLite does not have" in run.out
+
+
+def test_a_history_that_begins_in_the_middle_needs_samples(project, inside):
+    root = project({"migrations/0007_drop.sql": "ALTER TABLE users ADD COLUMN age INTEGER;\n"})
+    run = inside("check", cwd=root)
+    assert run.code == 4, run
+    assert "needs the table users, which no migration before it creates" in run.out
+    assert "blocker" not in run.out
+    (root / "migsafe.toml").write_text('[samples]\npath = "samples"\n')
+    (root / "samples/base").mkdir(parents=True)
+    (root / "samples/base/a.sql").write_text("CREATE TABLE people (id INTEGER PRIMARY KEY);\n")
+    assert inside("check", cwd=root).code == 1  # a real old database lacks it
+
+
+def test_an_error_after_program_code_that_was_left_out_proves_nothing(project, inside):
+    root = project(
+        {
+            "migrations/0001_a.sql": "CREATE TABLE t (a TEXT);\n",
+            "migrations/0002_fill.php": "<?php // fills t.b",
+            "migrations/0003_b.sql": "ALTER TABLE t ADD COLUMN b;\n",
+            "migrations/0004_c.sql": "CREATE TABLE u (b NOT NULL);\nINSERT INTO u SELECT b FROM t",
+            "migsafe.toml": '[samples]\npath = "samples"\n',
+            "samples/0001/a.sql": "CREATE TABLE t (a TEXT);\nINSERT INTO t VALUES ('x');\n",
+        }
+    )
+    run = inside("check", cwd=root)
+    assert run.code == 4, run
+    assert (
+        "0004_c.sql:2 fails (NOT NULL constraint failed: u.b) after migrations/0002_fill.php"
+        in run.out
+    )
+    after = root / "samples/0003/b.sql"
+    after.parent.mkdir()
+    after.write_text("CREATE TABLE t (a TEXT, b);\nINSERT INTO t VALUES ('x', NULL);\n")
+    run = inside("check", "--format", "json", cwd=root)
+    assert run.code == 1
+    assert run.json["findings"][0]["blast_radius"]["versions"][-1]["failing"] == 1
+
+
+def test_each_loss_is_told_beside_its_own_cascade(project, inside):
+    old = "".join(
+        f"CREATE TABLE c{n} (id INTEGER PRIMARY KEY, p REFERENCES p (id) ON DELETE CASCADE);\n"
+        f"INSERT INTO c{n} VALUES (1, 1);\n"
+        for n in range(3)
+    )
+    old = "CREATE TABLE p (id INTEGER PRIMARY KEY);\nINSERT INTO p VALUES (1);\n" + old
+    old += "CREATE TABLE a0 (id INTEGER PRIMARY KEY, c REFERENCES c0 (id) ON DELETE CASCADE);\n"
+    old += "INSERT INTO a0 VALUES (1, 1);\n"
+    rebuild = "CREATE TABLE n (id INTEGER PRIMARY KEY);\nINSERT INTO n SELECT id FROM p;\n"
+    rebuild += "DROP TABLE p;\nALTER TABLE n RENAME TO p;\n"
+    root = project(
+        {
+            "migrations/0001_a.sql": "".join(s + ";\n" for s in old.split(";\n") if "CREATE" in s),
+            "migrations/0002_b.sql": rebuild,
+            "migsafe.toml": '[migrations]\nforeign_keys = true\n[samples]\npath = "samples"\n',
+            "samples/0001/a.sql": old,
+        }
+    )
+    report = inside("check", "--format", "json", cwd=root).json
+    told = {f["message"].split()[-1]: f for f in report["findings"] if "loses" in f["message"]}
+    assert {table: f["rule"] for table, f in told.items()} == {
+        "a0": "rows-lost",
+        **{f"c{n}": "drop-table-cascades" for n in range(3)},
+    }
+    for n in range(3):
+        assert f"dropping p deletes the rows of c{n}" in str(told[f"c{n}"])

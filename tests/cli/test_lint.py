@@ -294,3 +294,26 @@ def test_help_and_version(project, migsafe):
         assert f"\n  {code}  " in text
     assert migsafe("nonsense", cwd=root).code == 2
     assert "--stdin-filename" in migsafe("lint", "--help", cwd=root).out
+
+
+def test_program_code_may_have_added_the_column(project, inside):
+    files = {
+        "migrations/0001_a.sql": "CREATE TABLE t (id INTEGER PRIMARY KEY);\n",
+        "migrations/0003_c.sql": "ALTER TABLE t ADD COLUMN c_new;\nUPDATE t SET c_new = c;\n"
+        "ALTER TABLE t DROP COLUMN c;\nALTER TABLE t RENAME COLUMN c_new TO c;\n",
+    }
+    root = project(files)
+    assert "column-used-before-it-exists" in inside("lint", "--format", "json", cwd=root).rules
+    (root / "migrations/0002_b.go").write_text("package migrations")
+    run = inside("lint", "--format", "json", cwd=root)
+    assert (run.code, run.rules) == (0, [])
+
+
+def test_a_rebuild_of_a_table_that_nobody_has_seen_made_is_no_question(project, inside):
+    text = (
+        "CREATE TABLE parents (id INTEGER PRIMARY KEY);\n"
+        "CREATE TABLE n (id INTEGER PRIMARY KEY, p REFERENCES parents (id));\n"
+        "INSERT INTO n (id, p) SELECT id, p FROM t;\nDROP TABLE t;\nALTER TABLE n RENAME TO t;\n"
+    )
+    root = project({"migrations/0007_a.sql": text})
+    assert inside("lint", "--format", "json", cwd=root).rules == []

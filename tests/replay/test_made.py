@@ -145,4 +145,16 @@ def test_the_sample_itself_stays_as_it_is():
 def test_larger_samples_get_fewer_variations():
     chosen = plan("SELECT 1")
     small, large = sample(), Sample("l", "0", b"\0" * 4_000_000, "")
-    assert made._limit(chosen, large) < made._limit(chosen, small)
+    pending = chosen.history.pending("0")
+    assert made._limit(chosen, large, pending) < made._limit(chosen, small, pending)
+
+
+def test_a_long_ladder_gets_fewer_variations():
+    wide = ", ".join(f"c{n} TEXT DEFAULT 'x{n}'" for n in range(80))
+    script = (
+        f"CREATE TABLE wide (id INTEGER PRIMARY KEY, {wide});INSERT INTO wide (id) VALUES (1), (2);"
+    )
+    step = "UPDATE wide SET c1 = c1 || '';\n"
+    short, long = (explored(step * length, script) for length in (1, 1000))
+    assert short.tried > 300
+    assert (long.tried, long.complete) == (80, False)
