@@ -1,8 +1,8 @@
 """Chance and the clock, the same in every replay: equal input must give an equal report.
 
 random() and randomblob() follow a sequence that begins anew with every sample, and 'now' is noon of
-the day of the check. CURRENT_TIMESTAMP, CURRENT_DATE and CURRENT_TIME are keywords that no function
-can take the place of (lang_expr.html, section 3): they still read the clock.
+the day of the check. CURRENT_TIMESTAMP, CURRENT_DATE and CURRENT_TIME are calls of functions of
+these names (SQLite, date.c), which are replaced like the others.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ import re
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 
 _NOW = re.compile(
-    r"'now'|\b(?:date|time|datetime|julianday|unixepoch)\s*\(\s*\)"
+    r"'now'|\bcurrent_(?:timestamp|date|time)\b|\b(?:date|time|datetime|julianday|unixepoch)\s*\(\s*\)"
     r"|\bstrftime\s*\(\s*(?:'[^']*'|\"[^\"]*\")\s*\)",
     re.IGNORECASE,
 )
+_KEYWORDS = {"current_timestamp": "datetime", "current_date": "date", "current_time": "time"}
 _CLOCKS = ("date", "time", "datetime", "julianday", "unixepoch", "strftime")
 _Value = str | bytes | int | float | None
 _launches: Iterator[int] = itertools.count()
@@ -49,6 +50,9 @@ def freeze(database: sqlite3.Connection, now: str, *texts: str) -> None:
             for name in _CLOCKS:
                 # deterministic: an index or a generated column may use them
                 database.create_function(name, -1, _clock(name, now), deterministic=True)
+            for name, like in _KEYWORDS.items():
+                # not deterministic: ADD COLUMN refuses them as a default, as it should
+                database.create_function(name, 0, partial(_clock(like, now), now))
 
 
 @lru_cache(maxsize=10_000)
@@ -58,7 +62,10 @@ def reads_clock(text: str) -> bool:
 
 
 def _schema_reads_clock(database: sqlite3.Connection) -> bool:
-    query = "SELECT sql FROM sqlite_master WHERE sql LIKE '%now%' OR sql LIKE '%()%'"
+    query = (
+        "SELECT sql FROM sqlite_master"
+        " WHERE sql LIKE '%now%' OR sql LIKE '%()%' OR sql LIKE '%current_%'"
+    )
     try:
         return any(reads_clock(str(sql)) for (sql,) in database.execute(query))
     except sqlite3.Error:

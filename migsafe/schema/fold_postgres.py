@@ -168,6 +168,8 @@ def _rename_table(schema: Schema, operation: Operation, step: Step) -> Schema:
     after = step(schema, operation)
     if after is schema:
         return schema
+    if "set schema" in operation.options:
+        after = _moved(after, operation.table, new)
     owned = {
         k: replace(s, owner=new + s.owner[len(operation.table) :])
         for k, s in after.sequences.items()
@@ -183,6 +185,31 @@ def _rename_table(schema: Schema, operation: Operation, step: Step) -> Schema:
     return replace(
         after, sequences={**after.sequences, **owned}, tables={**after.tables, **children}
     )
+
+
+def _moved(schema: Schema, old: str, new: str) -> Schema:
+    """The indexes and sequences of a table go with it into another schema."""
+    indexes = {
+        k: replace(i, name=_beside(new, i.name)) if fold_name(i.table) == fold_name(new) else i
+        for k, i in schema.indexes.items()
+    }
+    sequences = {
+        k: replace(s, name=_beside(new, s.name))
+        if fold_name(s.owner).startswith(f"{fold_name(old)}.")
+        else s
+        for k, s in schema.sequences.items()
+    }
+    return replace(
+        schema,
+        indexes={fold_name(i.name): i for i in indexes.values()},
+        sequences={fold_name(s.name): s for s in sequences.values()},
+    )
+
+
+def _beside(table: str, name: str) -> str:
+    """The name in the schema of that table."""
+    space, dot, _ = table.rpartition(".")
+    return space + dot + name.rpartition(".")[2]
 
 
 def _attach(schema: Schema, operation: Operation, _: Step) -> Schema:

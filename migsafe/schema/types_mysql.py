@@ -140,7 +140,35 @@ def charset(column: Column, table: Table) -> str:
     return "utf8mb3" if name == "utf8" else name or "utf8mb4"
 
 
+def collation(column: Column, table: Table) -> str:
+    """The collation of a text as written for it or its table; "" for its character set's default."""
+    if column.collation or column.charset:
+        return column.collation.lower()
+    return dict(table.options).get("collate", "")
+
+
 _COUNTED = re.compile(r"(char|varchar|binary|varbinary)\((\d+)\)")
+
+
+_TEXTS = {"tinytext": 255, "text": 65_535, "mediumtext": 16_777_215, "longtext": 4_294_967_295,
+          "tinyblob": 255, "blob": 65_535, "mediumblob": 16_777_215,
+          "longblob": 4_294_967_295}  # fmt: skip
+"""Bytes (11.7 Data Type Storage Requirements)."""
+
+
+def characters(column: Column, table: Table) -> int | None:
+    """The most characters of a text, the most bytes of a binary string; None for other types.
+
+    For TEXT it is the number that surely fit, of the longest characters.
+    """
+    name = canonical(column.type, mariadb=False)
+    found = _COUNTED.fullmatch(name)
+    if found is not None:
+        return int(found[2])
+    if name not in _TEXTS:
+        return None
+    width = 1 if "blob" in name else _BYTES_PER_CHARACTER.get(charset(column, table), 1)
+    return _TEXTS[name] // width
 
 
 def octets(column: Column, table: Table) -> int | None:

@@ -33,6 +33,9 @@ MIGRATIONS = {
     "chosen": "DELETE FROM c WHERE id IN (SELECT id FROM c ORDER BY randomblob(8) LIMIT 1);",
     "clock": "DELETE FROM c WHERE at < date('now', '-30 days');"
     " INSERT INTO log (seed) VALUES (strftime('%s')), (unixepoch());",
+    "keyword": "DELETE FROM c WHERE at < date(CURRENT_TIMESTAMP, '-30 days');"
+    " ALTER TABLE p RENAME TO q; CREATE TABLE p (id INTEGER PRIMARY KEY, at DEFAULT CURRENT_TIME);"
+    " INSERT INTO p (id) SELECT id FROM q; DROP TABLE q;",
     "square": "UPDATE c SET at = (SELECT name FROM p WHERE p.note = c.at);",
     "broken": "CREATE TABLE a (x); DROP TABLE log; ALTER TABLE c DROP COLUMN nope;",
 }
@@ -68,11 +71,12 @@ def test_the_same_bytes_but_for_the_timings(reported, name):
     assert reported(MIGRATIONS[name], "2", "--jobs", "2") == once
 
 
-def test_the_day_of_the_check_is_the_day_of_the_replay(reported):
+@pytest.mark.parametrize("name", ["clock", "keyword"])
+def test_the_day_of_the_check_is_the_day_of_the_replay(reported, name):
     """Two samples have a row of New Year's Day, which is older than thirty days only in June."""
-    migration = MIGRATIONS["clock"]
+    migration = MIGRATIONS[name]
     lost = {
-        day: next(
+        day: sum(
             g["rows_affected"]
             for g in json.loads(reported(migration, "1", "--today", day))["replay"]["groups"]
             if (g["kind"], g["table"]) == ("rows-lost", "c")
