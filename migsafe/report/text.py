@@ -41,8 +41,9 @@ def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
     if verbosity >= 0:
         lines += [_head(report), ""]
     shown = [f for f in report.findings if _shown(f, verbosity)]
+    told: dict[str, str] = {}
     for finding in shown:
-        lines += [*_finding(finding, style, verbosity), ""]
+        lines += [*_finding(finding, style, verbosity, told), ""]
     if verbosity >= 0:
         if report.replay and report.replay.mutants:
             lines += [*_mutants(report.replay.mutants, style, verbosity), ""]
@@ -66,7 +67,7 @@ def _mutants(score: MutationScore, style: Style, verbosity: int) -> Iterator[str
 
 def finding_text(finding: Finding) -> str:
     """One finding as it stands in the report, without colours."""
-    return "\n".join(_finding(finding, plain, 0))
+    return "\n".join(_finding(finding, plain, 0, {}))
 
 
 def _shown(finding: Finding, verbosity: int) -> bool:
@@ -108,7 +109,10 @@ def _where(replay: ReplaySummary) -> str:
     return f"{samples}{of}: {_count(replay.cases, 'replay')} in {replay.seconds:.1f} s"
 
 
-def _finding(finding: Finding, style: Style, verbosity: int) -> Iterator[str]:
+def _finding(
+    finding: Finding, style: Style, verbosity: int, told: dict[str, str]
+) -> Iterator[str]:
+    """The lines of one finding. `told` are the remedies that were shown, each with its place."""
     place = f"{printable(finding.path)}:{finding.line}"
     severity = style(f"{finding.severity!s:8}", str(finding.severity))
     yield f"{severity} {style(place, 'path')}  {style(finding.rule, 'rule')}"
@@ -126,6 +130,11 @@ def _finding(finding: Finding, style: Style, verbosity: int) -> Iterator[str]:
         yield style(f"  allowed{until}: {printable(finding.suppressed.reason)}", "dim")
         return
     if finding.severity > Severity.NOTE:
+        before = told.get(finding.remedy)
+        if before is not None:
+            yield style(f"  instead: as at {before}", "dim")
+            return
+        told[finding.remedy] = f"{printable(finding.path)}:{finding.line}"
         yield from _remedy(finding)
         yield style(f"  more: migsafe rules explain {finding.rule}", "dim")
 

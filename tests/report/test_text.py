@@ -55,6 +55,19 @@ def test_a_finding_from_its_place_to_its_remedy():
     ]
 
 
+def test_a_remedy_is_told_once():
+    second = replace(FINDING, line=30)
+    lines = render(replace(REPORT, findings=(FINDING, second, replace(second, remedy="Other."))))
+    assert lines.count("  instead: Merge them:") == 1
+    assert lines[11:14] == [
+        "blocker  m/1.sql:30  some-rule",
+        "  30 | CREATE UNIQUE INDEX u ON t (a)",
+        "     | ^ UNIQUE constraint failed: t.a",
+    ]
+    assert lines[14:16] == ["  instead: as at m/1.sql:12", ""]
+    assert "  instead: Other." in lines
+
+
 def test_quiet_leaves_the_findings_and_the_verdict():
     report = replace(REPORT, not_run=(NotRun("x", "y"),))
     assert render(report, -1)[0].startswith("blocker")
