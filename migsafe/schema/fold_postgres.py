@@ -7,7 +7,7 @@ respect at a time (manual, part VI, SQL Commands).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
@@ -19,11 +19,22 @@ from migsafe.model.schema import (
     Sequence,
     Table,
     Unique,
-    UserType,
     View,
     fold_name,
 )
+from migsafe.schema import fold_postgres_objects as objects
 from migsafe.schema import fold_postgres_tables as tables
+from migsafe.schema.fold_postgres_parts import (
+    cascades,
+    known,
+    put,
+    referring,
+    relations,
+    views_on,
+    without,
+    without_owned,
+    without_views,
+)
 from migsafe.schema.names import mentioned
 from migsafe.sql.tokens import WORD, stripped, tokenize
 
@@ -39,37 +50,6 @@ def fold(schema: Schema, operation: Operation, step: Step) -> Schema:
     return step(schema, operation) if own is None else own(schema, operation, step)
 
 
-def _without(objects: Mapping[str, T], keys: Iterable[str]) -> Mapping[str, T]:
-    gone = set(keys)
-    return {k: v for k, v in objects.items() if k not in gone} if gone else objects
-
-
-def _put(schema: Schema, table: Table) -> Schema:
-    key = fold_name(table.name)
-    return replace(schema, tables={**schema.tables, key: table})
-
-
-def _known(schema: Schema, name: str) -> tuple[Schema, Table]:
-    """The table, and the schema in which it is known, if only by name."""
-    table = schema.table(name)
-    if table is not None:
-        return schema, table
-    unknown = Table(name, complete=False)
-    return replace(_put(schema, unknown), complete=False), unknown
-
-
-def _relations(schema: Schema) -> set[str]:
-    """The folded names of tables, indexes, views and sequences: they share one space."""
-    found = {*schema.tables, *schema.indexes, *schema.views, *schema.sequences}
-    for table in schema.tables.values():
-        found |= {fold_name(u.name) for u in table.uniques} | {fold_name(table.key_name)}
-    return found
-
-
-def _cascades(operation: Operation) -> bool:
-    return "cascade" in operation.options
-
-
 # -- tables ---------------------------------------------------------------------------------------
 
 
@@ -83,7 +63,7 @@ def _create_table(schema: Schema, operation: Operation, step: Step) -> Schema:
     if parents:
         above = [schema.table(p) or Table(p, complete=False) for p in parents]
         made = tables.inherited(made, above)
-    made = tables.named(tables.without_doubles(made), Table(made.name), _relations(schema))
+    made = tables.named(tables.without_doubles(made), Table(made.name), relations(schema))
     after = step(schema, replace(operation, definition=made))
     return after if after is schema else _with_sequences(after, made, made.columns)
 
@@ -91,7 +71,7 @@ def _create_table(schema: Schema, operation: Operation, step: Step) -> Schema:
 def _with_sequences(schema: Schema, table: Table, columns: Iterable[Column]) -> Schema:
     """With the sequences of serial columns; an identity's is a part of its column."""
     found = dict(schema.sequences)
-    taken = _relations(schema)
+    taken = relations(schema)
     for column in columns:
         if column.identity == "serial":
             space, dot, short = table.name.rpartition(".")
@@ -103,68 +83,26 @@ def _with_sequences(schema: Schema, table: Table, columns: Iterable[Column]) -> 
 
 def _drop_table(schema: Schema, operation: Operation, step: Step) -> Schema:
     gone = fold_name(operation.table)
-    others = _referring(schema, gone)
-    views = _views_on(schema, {gone})
-    if (others or views) and not _cascades(operation) and schema.complete:
+    others = referring(schema, gone)
+    views = views_on(schema, {gone})
+    if (others or views) and not cascades(operation) and schema.complete:
         return schema
     after = step(schema, operation)
     if after is schema or gone in after.tables:
         return after
     for other in others:
         kept = tuple(f for f in other.foreign_keys if fold_name(f.ref_table) != gone)
-        after = _put(after, replace(other, foreign_keys=kept))
+        after = put(after, replace(other, foreign_keys=kept))
     partitions = [t.name for t in after.tables.values() if fold_name(t.partition_of) == gone]
     for name in partitions:
         after = _drop_table(after, replace(operation, table=name), step)
-    return _without_views(_without_owned(after, gone, ""), views)
-
-
-def _referring(schema: Schema, parent: str) -> list[Table]:
-    return [
-        t
-        for key, t in schema.tables.items()
-        if key != parent and any(fold_name(f.ref_table) == parent for f in t.foreign_keys)
-    ]
-
-
-def _views_on(schema: Schema, names: set[str]) -> set[str]:
-    """The keys of the views that read one of these, and of those that read such views."""
-    found: set[str] = set()
-    wanted = set(names)
-    while wanted:
-        above = {
-            k
-            for k, v in schema.views.items()
-            if k not in found and any(fold_name(m) in wanted for m in v.mentions)
-        }
-        found |= above
-        wanted = above
-    return found
-
-
-def _without_views(schema: Schema, gone: Iterable[str]) -> Schema:
-    keys = set(gone)
-    if not keys:
-        return schema
-    indexes = {k: i for k, i in schema.indexes.items() if fold_name(i.table) not in keys}
-    return replace(schema, views=_without(schema.views, keys), indexes=indexes)
-
-
-def _without_owned(schema: Schema, table: str, column: str) -> Schema:
-    """Without the sequences that belong to a table, or to one of its columns."""
-    start = fold_name(f"{table}.{column}")
-    gone = {
-        k
-        for k, s in schema.sequences.items()
-        if fold_name(s.owner) == start or (not column and fold_name(s.owner).startswith(start))
-    }
-    return replace(schema, sequences=_without(schema.sequences, gone)) if gone else schema
+    return without_views(without_owned(after, gone, ""), views)
 
 
 def _rename_table(schema: Schema, operation: Operation, step: Step) -> Schema:
     old, new = fold_name(operation.table), operation.new_name
     if old not in schema.tables and old in schema.views:
-        return _rename_view(schema, operation, step)
+        return fold(schema, replace(operation, kind=Kind.RENAME_VIEW), step)
     after = step(schema, operation)
     if after is schema:
         return schema
@@ -213,18 +151,18 @@ def _beside(table: str, name: str) -> str:
 
 
 def _attach(schema: Schema, operation: Operation, _: Step) -> Schema:
-    schema, child = _known(schema, operation.name)
+    schema, child = known(schema, operation.name)
     parent = operation.table if operation.kind is Kind.ATTACH_PARTITION else ""
-    return _put(schema, replace(child, partition_of=parent))
+    return put(schema, replace(child, partition_of=parent))
 
 
 def _table_option(schema: Schema, operation: Operation, step: Step) -> Schema:
     if operation.name != "logged" or schema.table(operation.table) is None:
         return step(schema, operation)
-    schema, table = _known(schema, operation.table)
+    schema, table = known(schema, operation.table)
     if table.partitioned:
         return schema  # it holds no rows of its own: without effect
-    return _put(schema, replace(table, unlogged=operation.value == "unlogged"))
+    return put(schema, replace(table, unlogged=operation.value == "unlogged"))
 
 
 # -- columns --------------------------------------------------------------------------------------
@@ -237,13 +175,13 @@ def _add_column(schema: Schema, operation: Operation, step: Step) -> Schema:
     known = schema.table(operation.table)
     if known is None and operation.if_exists:
         return schema
-    made = tables.named(new, known or Table(operation.table), _relations(schema))
+    made = tables.named(new, known or Table(operation.table), relations(schema))
     after = step(schema, replace(operation, definition=made))
     table = after.table(operation.table)
     if after is schema or table is None:
         return after
     if made.primary_key:
-        after = _put(after, replace(table, key_name=made.key_name))
+        after = put(after, replace(table, key_name=made.key_name))
     after = _with_sequences(after, table, made.columns)
     return _to_children(after, operation, step)
 
@@ -262,14 +200,12 @@ def _drop_column(schema: Schema, operation: Operation, step: Step) -> Schema:
         return step(schema, operation)
     key, column = fold_name(table.name), fold_name(operation.column)
     views = {
-        k for k in _views_on(schema, {key}) if _may_read(schema.views[k], table, operation.column)
+        k for k in views_on(schema, {key}) if _may_read(schema.views[k], table, operation.column)
     }
     others = [
-        t
-        for t in _referring(schema, key)
-        if any(_to(f.ref_columns, column) for f in t.foreign_keys)
+        t for t in referring(schema, key) if any(_to(f.ref_columns, column) for f in t.foreign_keys)
     ]
-    if (views or others) and not _cascades(operation) and schema.complete:
+    if (views or others) and not cascades(operation) and schema.complete:
         return schema
     for other in others:
         kept = tuple(
@@ -277,11 +213,11 @@ def _drop_column(schema: Schema, operation: Operation, step: Step) -> Schema:
             for f in other.foreign_keys
             if fold_name(f.ref_table) != key or not _to(f.ref_columns, column)
         )
-        schema = _put(schema, replace(other, foreign_keys=kept))
+        schema = put(schema, replace(other, foreign_keys=kept))
     used = {k for k, i in schema.indexes.items() if _covers(i, key, operation.column)}
-    schema = replace(schema, indexes=_without(schema.indexes, used)) if used else schema
+    schema = replace(schema, indexes=without(schema.indexes, used)) if used else schema
     after = step(schema, operation)
-    after = _without_views(_without_owned(after, key, column), views)
+    after = without_views(without_owned(after, key, column), views)
     return _to_children(after, operation, step)
 
 
@@ -309,9 +245,9 @@ def _alter_column(schema: Schema, operation: Operation, step: Step) -> Schema:
         return step(schema, operation)
     if schema.table(operation.table) is None and operation.if_exists:
         return schema
-    schema, table = _known(schema, operation.table)
+    schema, table = known(schema, operation.table)
     changed = tables.altered(table, operation)
-    after = schema if changed == table else _put(schema, changed)
+    after = schema if changed == table else put(schema, changed)
     return _to_children(after, operation, step) if changed != table else after
 
 
@@ -324,43 +260,43 @@ def _add_constraint(schema: Schema, operation: Operation, _: Step) -> Schema:
         return replace(schema, complete=False)
     if schema.table(operation.table) is None and operation.if_exists:
         return schema
-    schema, table = _known(schema, operation.table)
+    schema, table = known(schema, operation.table)
     using = operation.option("using index")
     if using is not None:
         return _constraint_from_index(schema, table, operation, using)
-    made = tables.named(replace(new, name=table.name), table, _relations(schema))
-    return _put(schema, tables.with_constraint(table, made))
+    made = tables.named(replace(new, name=table.name), table, relations(schema))
+    return put(schema, tables.with_constraint(table, made))
 
 
 def _constraint_from_index(schema: Schema, table: Table, operation: Operation, name: str) -> Schema:
     """The index becomes the constraint's and takes its name."""
     index = schema.indexes.get(fold_name(name))
     if index is None:
-        return _put(schema, replace(table, complete=False))
-    schema = replace(schema, indexes=_without(schema.indexes, [fold_name(name)]))
+        return put(schema, replace(table, complete=False))
+    schema = replace(schema, indexes=without(schema.indexes, [fold_name(name)]))
     columns = tuple(c.name for c in index.columns)
     named = operation.name or index.name
     if "primary key" not in operation.options:
-        return _put(schema, replace(table, uniques=(*table.uniques, Unique(columns, named))))
+        return put(schema, replace(table, uniques=(*table.uniques, Unique(columns, named))))
     keys = tuple(Column(c, primary_key=at) for at, c in enumerate(columns, 1))
-    return _put(schema, tables.with_constraint(table, Table(table.name, keys, key_name=named)))
+    return put(schema, tables.with_constraint(table, Table(table.name, keys, key_name=named)))
 
 
 def _drop_constraint(schema: Schema, operation: Operation, _: Step) -> Schema:
     table = schema.table(operation.table)
     if table is None:
-        return schema if operation.if_exists else _known(schema, operation.table)[0]
+        return schema if operation.if_exists else known(schema, operation.table)[0]
     changed = tables.without_constraint(table, operation.name)
     if changed is not None:
-        return _put(schema, changed)
-    return schema if operation.if_exists else _put(schema, replace(table, complete=False))
+        return put(schema, changed)
+    return schema if operation.if_exists else put(schema, replace(table, complete=False))
 
 
 def _on_table(change: Callable[[Table, Operation], Table]) -> Callable[..., Schema]:
     def own(schema: Schema, operation: Operation, _: Step) -> Schema:
-        schema, table = _known(schema, operation.table)
+        schema, table = known(schema, operation.table)
         changed = change(table, operation)
-        return schema if changed == table else _put(schema, changed)
+        return schema if changed == table else put(schema, changed)
 
     return own
 
@@ -371,7 +307,7 @@ def _create_index(schema: Schema, operation: Operation, step: Step) -> Schema:
         return step(schema, operation)
     if not index.name:
         short = index.table.rpartition(".")[2]
-        taken = _relations(schema)
+        taken = relations(schema)
         index = replace(index, name=tables.chosen((short, _index_words(index), "idx"), taken))
     space = index.table.rpartition(".")[0]
     if space and "." not in index.name:
@@ -407,97 +343,17 @@ def _rename_index(schema: Schema, operation: Operation, _: Step) -> Schema:
     old = fold_name(operation.name)
     index = schema.indexes.get(old)
     if index is not None:
-        kept = _without(schema.indexes, [old])
+        kept = without(schema.indexes, [old])
         new = replace(index, name=operation.new_name)
         return replace(schema, indexes={**kept, fold_name(operation.new_name): new})
     for table in schema.tables.values():
         if old in tables.constraint_names(table):
             changed = tables.renamed_constraint(table, operation.name, operation.new_name)
-            return _put(schema, changed)
+            return put(schema, changed)
     return schema if operation.if_exists else replace(schema, complete=False)
 
 
-# -- views, types and sequences -------------------------------------------------------------------
-
-
-def _drop_view(schema: Schema, operation: Operation, step: Step) -> Schema:
-    above = _views_on(schema, {fold_name(operation.name)})
-    if above and not _cascades(operation) and schema.complete:
-        return schema
-    return _without_views(step(schema, operation), above)
-
-
-def _rename_view(schema: Schema, operation: Operation, _: Step) -> Schema:
-    old = fold_name(operation.name or operation.table)
-    view = schema.views.get(old)
-    if view is None:
-        return schema if operation.if_exists else replace(schema, complete=False)
-    new = replace(view, name=operation.new_name)
-    views = {**_without(schema.views, [old]), fold_name(operation.new_name): new}
-    indexes = {
-        k: replace(i, table=operation.new_name) if fold_name(i.table) == old else i
-        for k, i in schema.indexes.items()
-    }
-    return replace(schema, views=views, indexes=indexes)
-
-
-def _create_type(schema: Schema, operation: Operation, _: Step) -> Schema:
-    made = operation.definition
-    key = fold_name(operation.name)
-    if not isinstance(made, UserType) or (key in schema.types and schema.complete):
-        return schema
-    return replace(schema, types={**schema.types, key: made})
-
-
-def _alter_type(schema: Schema, operation: Operation, _: Step) -> Schema:
-    key = fold_name(operation.name)
-    made = schema.types.get(key)
-    if made is None:
-        return schema
-    if operation.value == "rename":
-        kept = _without(schema.types, [key])
-        new = replace(made, name=operation.new_name)
-        renamed = replace(schema, types={**kept, fold_name(operation.new_name): new})
-        return _retyped(renamed, made.name, operation.new_name)
-    changed = _relabelled(made, operation)
-    return schema if changed == made else replace(schema, types={**schema.types, key: changed})
-
-
-def _retyped(schema: Schema, old: str, new: str) -> Schema:
-    """Columns follow the new name of their type."""
-    for table in schema.tables.values():
-        if any(fold_name(c.type) == fold_name(old) for c in table.columns):
-            columns = tuple(
-                replace(c, type=new) if fold_name(c.type) == fold_name(old) else c
-                for c in table.columns
-            )
-            schema = _put(schema, replace(table, columns=columns))
-    return schema
-
-
-def _relabelled(made: UserType, operation: Operation) -> UserType:
-    label = operation.option("label")
-    if label is None:
-        return _domain(made, operation)
-    labels = list(made.labels)
-    if operation.value == "rename value":
-        old = operation.option("old")
-        return replace(made, labels=tuple(label if n == old else n for n in labels))
-    if label in labels:
-        return made
-    before, after = operation.option("before"), operation.option("after")
-    at = len(labels)
-    if before in labels:
-        at = labels.index(str(before))
-    elif after in labels:
-        at = labels.index(str(after)) + 1
-    return replace(made, labels=(*labels[:at], label, *labels[at:]))
-
-
-def _domain(made: UserType, operation: Operation) -> UserType:
-    if operation.value == "set not null":
-        return replace(made, not_null=True)
-    return replace(made, not_null=False) if operation.value == "drop not null" else made
+# -- types -----------------------------------------------------------------------------------------
 
 
 def _drop_type(schema: Schema, operation: Operation, _: Step) -> Schema:
@@ -510,9 +366,9 @@ def _drop_type(schema: Schema, operation: Operation, _: Step) -> Schema:
         for c in t.columns
         if fold_name(c.type).removesuffix("[]") == key
     ]
-    if used and not _cascades(operation) and schema.complete:
+    if used and not cascades(operation) and schema.complete:
         return schema
-    after = replace(schema, types=_without(schema.types, [key]))
+    after = replace(schema, types=without(schema.types, [key]))
     for table, column in used:
         drop = Operation(
             Kind.DROP_COLUMN, table=table.name, column=column.name, options=("cascade",)
@@ -526,56 +382,7 @@ def _plain_drop(schema: Schema, operation: Operation) -> Schema:
     if table is None:
         return schema
     columns = tuple(c for c in table.columns if fold_name(c.name) != fold_name(operation.column))
-    return _put(schema, replace(table, columns=columns))
-
-
-def _create_sequence(schema: Schema, operation: Operation, _: Step) -> Schema:
-    made = operation.definition
-    key = fold_name(operation.name)
-    if not isinstance(made, Sequence) or (key in schema.sequences and schema.complete):
-        return schema
-    return replace(schema, sequences={**schema.sequences, key: made})
-
-
-def _alter_sequence(schema: Schema, operation: Operation, _: Step) -> Schema:
-    key = fold_name(operation.name)
-    old = schema.sequences.get(key)
-    if old is None:
-        return schema
-    if operation.value == "rename":
-        new = replace(old, name=operation.new_name)
-        kept = _without(schema.sequences, [key])
-        return replace(schema, sequences={**kept, fold_name(operation.new_name): new})
-    made = operation.definition
-    if not isinstance(made, Sequence) or "owned by" not in operation.value:
-        return schema
-    return replace(schema, sequences={**schema.sequences, key: replace(old, owner=made.owner)})
-
-
-def _drop_sequence(schema: Schema, operation: Operation, _: Step) -> Schema:
-    key = fold_name(operation.name)
-    if key not in schema.sequences:
-        return schema if operation.if_exists else replace(schema, complete=False)
-    return replace(schema, sequences=_without(schema.sequences, [key]))
-
-
-def _drop_schema(schema: Schema, operation: Operation, _: Step) -> Schema:
-    start = f"{fold_name(operation.name)}."
-
-    def kept(objects: Mapping[str, T]) -> Mapping[str, T]:
-        return _without(objects, [k for k in objects if k.startswith(start)])
-
-    inside = any(k.startswith(start) for k in (*schema.tables, *schema.views, *schema.types))
-    if inside and not _cascades(operation) and schema.complete:
-        return schema
-    return replace(
-        schema,
-        tables=kept(schema.tables),
-        indexes=kept(schema.indexes),
-        views=kept(schema.views),
-        types=kept(schema.types),
-        sequences=kept(schema.sequences),
-    )
+    return put(schema, replace(table, columns=columns))
 
 
 _OWN: dict[Kind, Callable[[Schema, Operation, Step], Schema]] = {
@@ -596,13 +403,6 @@ _OWN: dict[Kind, Callable[[Schema, Operation, Step], Schema]] = {
     ),
     Kind.CREATE_INDEX: _create_index,
     Kind.RENAME_INDEX: _rename_index,
-    Kind.DROP_VIEW: _drop_view,
-    Kind.RENAME_VIEW: _rename_view,
-    Kind.CREATE_TYPE: _create_type,
-    Kind.ALTER_TYPE: _alter_type,
     Kind.DROP_TYPE: _drop_type,
-    Kind.CREATE_SEQUENCE: _create_sequence,
-    Kind.ALTER_SEQUENCE: _alter_sequence,
-    Kind.DROP_SEQUENCE: _drop_sequence,
-    Kind.DROP_SCHEMA: _drop_schema,
+    **objects.STEPS,
 }

@@ -221,9 +221,7 @@ def inherited(child: Table, parents: Iterable[Table]) -> Table:
     for parent in parents:
         complete = complete and parent.complete
         # A sequence of its own stays the parent's (manual, 5.11.2; an identity's since 17).
-        columns += [
-            replace(c, identity="") for c in parent.columns if child.column(c.name) is None
-        ]
+        columns += [replace(c, identity="") for c in parent.columns if child.column(c.name) is None]
     if not child.partition_of:
         columns = [replace(c, primary_key=0) for c in columns]
     made = replace(child, columns=(*columns, *child.columns), complete=complete)

@@ -12,6 +12,7 @@ from dataclasses import replace
 from migsafe.model.migration import Kind, Operation
 from migsafe.model.schema import Index, IndexColumn, Table, Trigger, View
 from migsafe.sql import postgres_columns as columns
+from migsafe.sql import postgres_commands as commands
 from migsafe.sql import postgres_objects as objects
 from migsafe.sql import postgres_session as session
 from migsafe.sql.postgres_alter import alter_index, alter_table, alter_view
@@ -335,7 +336,7 @@ STATEMENTS: dict[str, Read] = {
     "WITH": _rows,
     "TABLE": _rows,
     "(": _rows,
-    **objects.STATEMENTS,
+    **commands.STATEMENTS,
     **session.STATEMENTS,
 }
 """The reader of each statement, by its first word."""

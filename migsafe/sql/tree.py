@@ -41,7 +41,7 @@ _FOREIGN = re.compile(r"\{\{[^{}]*\}\}|\$\{[^{}]*\}|\bOVERRIDING\s+(?:SYSTEM|USE
 
 
 def _plain(sql: str, _: Sequence[Token]) -> str:
-    """What sqlglot cannot read of PostgreSQL is covered, each offset kept: templates, OVERRIDING."""
+    """The text with what sqlglot cannot read covered, offsets kept: templates, OVERRIDING."""
     return _FOREIGN.sub(lambda m: ("x" if m[0][0] in "{$" else " ") * len(m[0]), sql)
 
 
