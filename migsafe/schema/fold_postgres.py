@@ -203,7 +203,9 @@ def _drop_column(schema: Schema, operation: Operation, step: Step) -> Schema:
         k for k in views_on(schema, {key}) if _may_read(schema.views[k], table, operation.column)
     }
     others = [
-        t for t in referring(schema, key) if any(_to(f.ref_columns, column) for f in t.foreign_keys)
+        t
+        for t in referring(schema, key)
+        if any(fold_name(f.ref_table) == key and _to(f.ref_columns, column) for f in t.foreign_keys)
     ]
     if (views or others) and not cascades(operation) and schema.complete:
         return schema

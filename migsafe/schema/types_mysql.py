@@ -141,7 +141,7 @@ def charset(column: Column, table: Table) -> str:
 
 
 def collation(column: Column, table: Table) -> str:
-    """The collation of a text as written for it or its table; "" for its character set's default."""
+    """The collation written for a text or for its table; "" for its character set's default."""
     if column.collation or column.charset:
         return column.collation.lower()
     return dict(table.options).get("collate", "")
