@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 FRAMEWORKS = {
     "alembic": "migsafe.adapters.alembic_scripts",
+    "django": "migsafe.adapters.django_migrations",
     "sql": "migsafe.adapters.sqldir",
     "numbered": "migsafe.adapters.sqldir",
     "golang-migrate": "migsafe.adapters.sqldir",
@@ -43,7 +44,7 @@ def _module(framework: str) -> Any:
 
 def detect(root: Path) -> tuple[str, Path] | None:
     """A project's framework and where its migrations lie; None: not in any of the usual places."""
-    for framework in ("alembic", "sql"):
+    for framework in ("alembic", "django", "sql"):
         path = _module(framework).detect(root)
         if path is not None:
             return framework, path
@@ -58,7 +59,8 @@ def load(framework: str | None, root: Path, path: Path, options: Options) -> His
     for a file that cannot be read, BrokenHistory where the migrations form no line.
     """
     if framework is None:
-        framework = "alembic" if _module("alembic").recognises(path) else "sql"
+        own = (name for name in ("alembic", "django") if _module(name).recognises(path))
+        framework = next(own, "sql")
     history: History = _module(framework).load(root, path, options, framework)
     return history
 

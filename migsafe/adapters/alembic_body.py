@@ -7,23 +7,34 @@ origin "code" with an OPAQUE operation.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from migsafe.adapters.alembic_calls import opaque, operations
+from migsafe.adapters.alembic_calls import BatchTable, opaque, operations
+from migsafe.adapters.alembic_core import statement_of
+from migsafe.adapters.alembic_enums import type_call
 from migsafe.adapters.alembic_roles import (
     LOOKS,
-    Batch,
     Known,
     Role,
+    class_meaning,
     imported,
     lasting,
+    meaning,
     reaches,
     role,
 )
-from migsafe.adapters.alembic_text import UNKNOWN, Scope, Text, dotted, literal, truth, value
+from migsafe.adapters.alembic_sql import split_text
+from migsafe.adapters.alembic_text import (
+    UNKNOWN,
+    Scope,
+    Text,
+    dotted,
+    literal,
+    truth,
+    value,
+)
 from migsafe.model.migration import Dialect, Kind, Operation, Span, Statement
-from migsafe.sql.split import split
 
 _MOST_TURNS = 200  # a longer loop is read once, as a condition
 _MOST_DEPTH = 4  # of functions that call each other
@@ -114,7 +125,7 @@ class Body:
             case ast.FunctionDef():
                 self.functions = {**self.functions, node.name: node}
             case ast.ClassDef():
-                self._name({node.name: Role.LOCAL})
+                self._name({node.name: class_meaning(node, self.scope)})
             case _:
                 self._expressions(node)
 
@@ -198,8 +209,12 @@ class Body:
         if not isinstance(table, str):
             self._opaque("op.batch_alter_table: the table is not a literal", call)
             table = ""
+        schema = literal(_keyword(call, "schema"), self.scope)
         if item.optional_vars is not None:
-            self._bind(item.optional_vars, Batch(table))
+            named = BatchTable(table, schema if isinstance(schema, str) else "")
+            self._bind(item.optional_vars, named)
+        if self.dialect is not Dialect.SQLITE:
+            return self._with(node, rest)  # servers get one ALTER TABLE after the other
         outer, self.block = self.block, _Block()
         ended = self._with(node, rest)
         made, self.block = self.block, outer
@@ -224,7 +239,7 @@ class Body:
 
     def _meaning(self, node: ast.expr) -> object:
         found = value(node, self.scope)
-        return role(node, self.scope) if found is UNKNOWN else found
+        return meaning(node, self.scope) if found is UNKNOWN else found
 
     # -- expressions ------------------------------------------------------------------------------
 
@@ -256,25 +271,34 @@ class Body:
             owner = role(node.func.value, self.scope)
         if owner is Role.OP and isinstance(node.func, ast.Attribute):
             self._op(node, node.func.attr)
-        elif isinstance(owner, Batch) and isinstance(node.func, ast.Attribute):
-            self._batch_op(node, node.func.attr, owner.table)
+        elif isinstance(owner, BatchTable) and isinstance(node.func, ast.Attribute):
+            self._batch_op(node, node.func.attr, owner)
         elif owner is Role.BIND and isinstance(node.func, ast.Attribute):
             self._on_bind(node, node.func.attr)
-        elif owner is not Role.CONTEXT:
+        elif owner is not Role.CONTEXT and not self._makes_type(node):
             self._other(node)
+
+    def _makes_type(self, node: ast.Call) -> bool:
+        """`sa.Enum(...).create(bind)` makes a type where the server has such types."""
+        if not isinstance(node.func, ast.Attribute) or node.func.attr not in {"create", "drop"}:
+            return False
+        made = type_call(node, self.scope, self.dialect)
+        if made is not None:
+            self._emit(node, made)
+        return made is not None
 
     def _op(self, node: ast.Call, name: str) -> None:
         if name == "execute":
             self._sql(node, _first(node, "sqltext"), "op.execute")
         elif name not in _SILENT_OP:
-            made = operations(node, name, None, self.scope)
+            made = operations(node, name, None, self.scope, self.dialect)
             self._emit(node, made)
 
-    def _batch_op(self, node: ast.Call, name: str, table: str) -> None:
+    def _batch_op(self, node: ast.Call, name: str, table: BatchTable) -> None:
         if name == "execute":
             self._sql(node, _first(node, "sqltext"), "batch_op.execute")
-        elif name not in _SILENT_OP and table:
-            made = operations(node, name, table, self.scope)
+        elif name not in _SILENT_OP and table.name:
+            made = operations(node, name, table, self.scope, self.dialect)
             if self.block is None:
                 self._emit(node, made)
                 return
@@ -341,8 +365,10 @@ class Body:
     def _sql(self, node: ast.Call, given: ast.expr | None, what: str) -> None:
         text = value(given, self.scope)
         if isinstance(text, Text):
-            for statement in _split(text, self.dialect, self.path):
+            for statement in split_text(text, self.dialect, self.path):
                 self._add(node, self._stated(statement))
+        elif made := statement_of(given, self.scope):
+            self._emit(node, (made,))
         else:
             self._opaque(f"{what} of something built at run time", node)
 
@@ -371,18 +397,6 @@ class Body:
 
     def _add(self, node: ast.expr | ast.stmt, statement: Statement) -> None:
         self.found.append(Found(_sent_from(node), statement))
-
-
-def _split(text: Text, dialect: Dialect, path: str) -> Iterator[Statement]:
-    """The statements of a text, each where it stands in the file."""
-    starts = [0]
-    for line in text.value.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    for statement in split(text.value, dialect, path):
-        s = statement.span
-        first = text.place(starts[s.line - 1] + s.column - 1)
-        last = text.place(max(starts[s.end_line - 1] + s.end_column - 2, 0))
-        yield replace(statement, span=Span(path, *first, last[0], last[1] + 1))
 
 
 def _span(path: str, node: ast.expr | ast.stmt) -> Span:

@@ -18,18 +18,11 @@ from migsafe.adapters.alembic_columns import (
     type_of,
     with_actions,
 )
-from migsafe.adapters.alembic_text import UNKNOWN, Scope, literal
-from migsafe.model.migration import Assignment, Kind, Operation
+from migsafe.adapters.alembic_text import UNKNOWN, Scope, TableName, literal
+from migsafe.model.migration import Assignment, Dialect, Kind, Operation
 from migsafe.model.schema import Check, Column, ForeignKey, Index, Table, Unique
 
 Made = tuple[Operation, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class TableName:
-    """What `sa.table("users", ...)` is to a script: a name for a table."""
-
-    name: str
 
 
 def opaque(why: str, line: int = 0) -> Operation:
@@ -37,7 +30,17 @@ def opaque(why: str, line: int = 0) -> Operation:
     return Operation(Kind.OPAQUE, value=why, line=line)
 
 
-def operations(node: ast.Call, name: str, table: str | None, scope: Scope) -> Made:
+@dataclass(frozen=True, slots=True)
+class BatchTable:
+    """The table of `op.batch_alter_table(...)`, and the schema given for it."""
+
+    name: str
+    schema: str = ""
+
+
+def operations(
+    node: ast.Call, name: str, table: BatchTable | None, scope: Scope, dialect: Dialect
+) -> Made:
     """What `op.<name>(...)` does, or `batch_op.<name>(...)` on `table`; opaque where unclear."""
     known = _CALLS.get(name)
     if known is None:
@@ -47,12 +50,26 @@ def operations(node: ast.Call, name: str, table: str | None, scope: Scope) -> Ma
         parameters = tuple(p for p in parameters if p not in {"table_name", "source_table"})
     given = arguments(node, parameters, scope)
     if table is not None:
-        place = ast.copy_location(ast.Constant(table), node)
-        given = replace(given, named={**given.named, "table_name": place, "source_table": place})
+        given = replace(given, named={**_placed(table, node), **given.named})
     try:
+        if dialect is not Dialect.SQLITE and name not in _EVERYWHERE:
+            return _on_server(node, name, given, dialect)
         return tuple(replace(o, line=node.lineno) for o in read(given))
     except Unreadable as error:
         return (opaque(f"op.{name}: {error}", node.lineno),)
+
+
+def _placed(table: BatchTable, node: ast.Call) -> dict[str, ast.expr]:
+    name = ast.copy_location(ast.Constant(table.name), node)
+    schema = ast.copy_location(ast.Constant(table.schema), node)
+    return {"table_name": name, "source_table": name, "schema": schema, "source_schema": schema}
+
+
+def _on_server(node: ast.Call, name: str, given: Arguments, dialect: Dialect) -> Made:
+    from migsafe.adapters import alembic_ddl  # noqa: PLC0415 - SQLite needs none of it
+
+    made = alembic_ddl.written(name, given, dialect, node.lineno)
+    return (opaque(f"op.{name} is not read", node.lineno),) if made is None else made
 
 
 def _create_table(given: Arguments) -> Made:
@@ -250,6 +267,11 @@ def _nothing(_: Arguments) -> Made:
     return ()
 
 
+def _unheard_of(_: Arguments) -> Made:
+    raise Unreadable("SQLite has no such constraint")
+
+
+_EVERYWHERE = {"bulk_insert"}  # what means the same in every dialect
 _CALLS: dict[str, tuple[tuple[str, ...], Callable[[Arguments], Made]]] = {
     "create_table": (("table_name",), _create_table),
     "drop_table": (("table_name",), _drop_table),
@@ -270,8 +292,9 @@ _CALLS: dict[str, tuple[tuple[str, ...], Callable[[Arguments], Made]]] = {
         ("constraint_name", "table_name", "condition"), _create_check_constraint
     ),
     "create_primary_key": (("constraint_name", "table_name", "columns"), _create_primary_key),
-    "drop_constraint": (("constraint_name", "table_name"), _drop_constraint),
+    "create_exclude_constraint": (("constraint_name", "table_name"), _unheard_of),
+    "drop_constraint": (("constraint_name", "table_name", "type_"), _drop_constraint),
     "bulk_insert": (("table", "rows"), _bulk_insert),
-    "create_table_comment": (("table_name",), _nothing),
+    "create_table_comment": (("table_name", "comment"), _nothing),
     "drop_table_comment": (("table_name",), _nothing),
 }  # fmt: skip

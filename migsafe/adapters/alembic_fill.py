@@ -11,7 +11,12 @@ from migsafe.schema.fold import fold
 
 
 def completed(migrations: Iterable[Migration], dialect: Dialect) -> tuple[Migration, ...]:
-    """The same migrations, with every altered column declared in full as far as it is known."""
+    """The same migrations, with every altered column declared in full as far as it is known.
+
+    On servers an operation says itself which aspect of a column it changes.
+    """
+    if dialect is not Dialect.SQLITE:
+        return tuple(migrations)
     schema = Schema()
     made: list[Migration] = []
     for migration in migrations:

@@ -6,11 +6,18 @@ import ast
 import builtins
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from enum import Enum
 
-from migsafe.adapters.alembic_calls import TableName
-from migsafe.adapters.alembic_text import Scope, dotted, literal
+from migsafe.adapters.alembic_calls import BatchTable
+from migsafe.adapters.alembic_text import (
+    Scope,
+    TableName,
+    constructed,
+    dotted,
+    labels_of,
+    literal,
+    table_of_class,
+)
 
 
 class Role(Enum):
@@ -24,14 +31,7 @@ class Role(Enum):
     LOCAL = "local"  # any other value
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
-    """The `batch_op` of `with op.batch_alter_table(...)`."""
-
-    table: str
-
-
-Known = Role | Batch | TableName
+Known = Role | BatchTable | TableName
 
 _HARMLESS_MODULES = {"sqlalchemy", "alembic", "__future__", "typing_extensions"}
 _DANGEROUS_MODULES = {"sqlite3", "subprocess", "importlib", "ctypes"}
@@ -78,12 +78,14 @@ def role(node: ast.expr, scope: Scope) -> Known:
         return _of_call(node, scope)
     if isinstance(node, ast.Await):
         return role(node.value, scope)
+    if isinstance(node, ast.Subscript):
+        return _of_subscript(node, scope)
     return Role.LOCAL
 
 
 def _of_name(name: str, scope: Scope) -> Known:
     found = scope.names.get(name)
-    if isinstance(found, (Role, Batch, TableName)):
+    if isinstance(found, (Role, BatchTable, TableName)):
         return found
     return Role.HARMLESS if found is None and hasattr(builtins, name) else Role.LOCAL
 
@@ -93,6 +95,8 @@ def _of_attribute(node: ast.Attribute, scope: Scope) -> Known:
     if full in {"alembic.op", "alembic.context"} and "alembic" in scope.names:
         return _module_role(full)
     owner = role(node.value, scope)
+    if isinstance(owner, TableName) and node.attr == "__table__":
+        return owner
     if owner is Role.CONTEXT and node.attr in {"bind", "connection"}:
         return Role.BIND
     if owner is Role.BIND and node.attr == "dialect":
@@ -100,6 +104,13 @@ def _of_attribute(node: ast.Attribute, scope: Scope) -> Known:
     if owner in {Role.CONTEXT, Role.BIND, Role.OP, Role.FOREIGN, Role.HARMLESS}:
         return owner
     return Role.LOCAL
+
+
+def _of_subscript(node: ast.Subscript, scope: Scope) -> Known:
+    """`metadata.tables["users"]` is a table."""
+    found = literal(node.slice, scope)
+    tables = isinstance(node.value, ast.Attribute) and node.value.attr == "tables"
+    return TableName(found) if tables and isinstance(found, str) else Role.LOCAL
 
 
 def _of_call(node: ast.Call, scope: Scope) -> Known:
@@ -136,9 +147,21 @@ def reaches(node: ast.Call, scope: Scope) -> bool:
 
 
 def _can_write(known: Known) -> bool:
-    return known in {Role.OP, Role.BIND, Role.CONTEXT} or isinstance(known, Batch)
+    return known in {Role.OP, Role.BIND, Role.CONTEXT} or isinstance(known, BatchTable)
 
 
 def lasting(found: object) -> bool:
     """Must a name keep this meaning although another branch gave it none?"""
-    return isinstance(found, (Role, Batch)) and _can_write(found)
+    return isinstance(found, (Role, BatchTable)) and _can_write(found)
+
+
+def class_meaning(node: ast.ClassDef, scope: Scope) -> object:
+    """What a class of the script is known as: a table, an enum's labels, or nothing special."""
+    table = table_of_class(node, scope)
+    return TableName(table) if table else labels_of(node, scope) or Role.LOCAL
+
+
+def meaning(node: ast.expr, scope: Scope) -> object:
+    """What a name is bound to by an expression that is no constant."""
+    found = role(node, scope)
+    return (constructed(node) or found) if found is Role.LOCAL else found

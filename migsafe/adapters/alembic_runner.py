@@ -21,11 +21,15 @@ from migsafe.errors import MigsafeError, ReplayAborted
 if TYPE_CHECKING:
     from alembic.config import Config
 
+    from migsafe.adapters.alembic_server import Hook as ServerHook
+    from migsafe.adapters.alembic_server import Target as ServerTarget
+
 Hook = Callable[[Sent], None]
-_RECIPE = (
+RECIPE = (
     "let env.py use config.attributes['connection'] where it is given "
     "(Alembic's cookbook: Sharing a Connection), else sqlalchemy.url"
 )
+"""What to change in an env.py that cannot be given a database."""
 
 
 class RunnerFailed(MigsafeError):
@@ -85,10 +89,10 @@ class AlembicRunner:
         RunnerFailed where the scripts fail, ReplayAborted where they cannot be run at all. Output
         of the scripts is swallowed; imports, logging and the working directory are put back.
         """
-        _require_alembic()
+        require_alembic()
         project = open_project(self.path.absolute())
         tracer = Tracer(self.root.absolute(), project.versions, before, after)
-        with _as_it_was(project.folder), _only(database, foreign_keys, tracer):
+        with as_it_was(project.folder), _only(database, foreign_keys, tracer):
             try:
                 _upgrade(project, database, target)
             except (MigsafeError, KeyboardInterrupt):
@@ -96,8 +100,17 @@ class AlembicRunner:
             except (Exception, SystemExit) as error:
                 raise _failure(error, tracer) from error
 
+    def on_server(
+        self, target: ServerTarget, revision: str, before: ServerHook, after: ServerHook
+    ) -> None:
+        """Lead a server's database up or down to a revision; see `alembic_server.run`."""
+        from migsafe.adapters import alembic_server  # noqa: PLC0415 - it builds on this module
 
-def _require_alembic() -> None:
+        alembic_server.run(self, target, revision, (before, after))
+
+
+def require_alembic() -> None:
+    """Raise ReplayAborted where Alembic or SQLAlchemy is not installed."""
     try:
         import alembic  # noqa: F401, PLC0415 - only a replay needs them
         import sqlalchemy  # noqa: F401, PLC0415
@@ -113,7 +126,7 @@ def _upgrade(project: Project, database: Path, target: str) -> None:
     from sqlalchemy import create_engine, pool  # noqa: PLC0415
 
     url = f"sqlite:///{database.absolute()}"
-    config = _config(project)
+    config = config_of(project)
     config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
     engine = create_engine(url, poolclass=pool.NullPool)
     with engine.connect() as connection:
@@ -123,7 +136,8 @@ def _upgrade(project: Project, database: Path, target: str) -> None:
             connection.commit()
 
 
-def _config(project: Project) -> Config:
+def config_of(project: Project) -> Config:
+    """Alembic's own view of the project's configuration; what it prints is swallowed."""
     from alembic.config import Config  # noqa: PLC0415
 
     given: dict[str, Any] = {"stdout": io.StringIO()}
@@ -139,9 +153,9 @@ def _config(project: Project) -> Config:
 
 
 def _failure(error: BaseException, tracer: Tracer) -> MigsafeError:
-    if _asynchronous(error):
+    if asynchronous(error):
         return ReplayAborted(
-            "env.py is asynchronous, and a replay hands it an ordinary connection", hint=_RECIPE
+            "env.py is asynchronous, and a replay hands it an ordinary connection", hint=RECIPE
         )
     cause = getattr(error, "orig", None) or error
     failed = tracer.failed if isinstance(cause, sqlite3.Error) else None
@@ -158,7 +172,8 @@ def _failure(error: BaseException, tracer: Tracer) -> MigsafeError:
     )
 
 
-def _asynchronous(error: BaseException) -> bool:
+def asynchronous(error: BaseException) -> bool:
+    """Does the error say that env.py awaits its connection?"""
     if isinstance(error, ModuleNotFoundError) and error.name in {"aiosqlite", "greenlet"}:
         return True
     name, text = type(error).__name__, str(error)
@@ -185,10 +200,10 @@ class _Gate:
         if dialect.name != "sqlite" or not self._is_ours(target):
             raise ReplayAborted(
                 f"env.py connects to {_shown(dialect.name, target)}, not to the sampled database",
-                hint=_RECIPE,
+                hint=RECIPE,
             )
         if getattr(dialect, "is_async", False):
-            raise ReplayAborted("env.py is asynchronous", hint=_RECIPE)
+            raise ReplayAborted("env.py is asynchronous", hint=RECIPE)
         connection: Connection = sqlite3.connect(*given, **{**named, "factory": Connection})
         self.opened.append(connection)
         connection.execute(f"PRAGMA foreign_keys = {'ON' if self.foreign_keys else 'OFF'}")
@@ -230,7 +245,7 @@ def _only(database: Path, foreign_keys: bool, tracer: Tracer) -> Iterator[None]:
 
 
 @contextmanager
-def _as_it_was(folder: Path) -> Iterator[None]:
+def as_it_was(folder: Path) -> Iterator[None]:
     """Work in the folder of the configuration, and leave no trace in this process or on disk."""
     paths, modules = list(sys.path), set(sys.modules)
     here, writes = Path.cwd(), sys.dont_write_bytecode

@@ -16,8 +16,15 @@ from migsafe.adapters.alembic_body import Body, Found
 from migsafe.adapters.alembic_calls import opaque
 from migsafe.adapters.alembic_config import Project, open_project
 from migsafe.adapters.alembic_fill import completed
-from migsafe.adapters.alembic_roles import Role, imported, role
-from migsafe.adapters.alembic_text import DIALECT, UNKNOWN, Scope, literal, plain, value
+from migsafe.adapters.alembic_roles import Role, class_meaning, imported, meaning
+from migsafe.adapters.alembic_text import (
+    DIALECT,
+    UNKNOWN,
+    Scope,
+    literal,
+    plain,
+    value,
+)
 from migsafe.adapters.files import Folder, digest, read, relative
 from migsafe.adapters.options import Options
 from migsafe.errors import NothingToCheck, UnreadableMigration
@@ -64,7 +71,7 @@ def load(root: Path, path: Path, options: Options, _: str = "alembic") -> Histor
             hint='make the first one with `alembic revision -m "..."`',
         )
     migrations = ordered([_migration(s, scripts, options.dialect) for s in scripts])
-    table = _version_table(project)
+    table, one_transaction = _environment(project)
     return History(
         dialect=options.dialect,
         framework="alembic",
@@ -72,6 +79,7 @@ def load(root: Path, path: Path, options: Options, _: str = "alembic") -> Histor
         version_tables=(table,),
         version_query=f"SELECT version_num FROM {_quoted(table)}",
         transactional=True if options.transaction is None else options.transaction,
+        one_transaction=one_transaction and options.dialect is Dialect.POSTGRES,
         begins_with_rows=options.dialect is Dialect.SQLITE,
         ignored=tuple(sorted(ignored)),
     )
@@ -112,7 +120,7 @@ def _script(folder: Folder, name: str) -> _Script | None:
     """The script, or None where the file declares no revision."""
     path, text = folder.name(name), folder.text(name)
     tree = parse(text, path)
-    scope = _module_scope(tree, text)
+    scope = module_scope(tree, text)
     if "revision" not in scope.names:
         return None
     revision = scope.names["revision"]
@@ -128,7 +136,7 @@ def _script(folder: Folder, name: str) -> _Script | None:
         down=_declared(path, tree, scope, "down_revision"),
         depends_on=_declared(path, tree, scope, "depends_on"),
         labels=_texts(scope.names.get("branch_labels")) or (),
-        functions=_functions(tree),
+        functions=functions(tree),
     )
 
 
@@ -146,14 +154,15 @@ def parse(text: str, path: str) -> ast.Module:
         ) from error
 
 
-def _module_scope(tree: ast.Module, text: str) -> Scope:
+def module_scope(tree: ast.Module, text: str) -> Scope:
+    """The names that a script's module level makes certain."""
     scope = Scope(text)
     names: dict[str, object] = {}
     for node in tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             names.update(imported(node))
         elif isinstance(node, ast.ClassDef):
-            names[node.name] = Role.LOCAL
+            names[node.name] = class_meaning(node, replace(scope, names=names))
         for name, given in _assignments(node):
             scope = replace(scope, names=names)
             names[name] = _constant(given, scope)
@@ -163,7 +172,7 @@ def _module_scope(tree: ast.Module, text: str) -> Scope:
 def _constant(node: ast.expr, scope: Scope) -> object:
     try:
         found = value(node, scope)
-        return role(node, scope) if found is UNKNOWN else found
+        return meaning(node, scope) if found is UNKNOWN else found
     except RecursionError:
         return Role.LOCAL
 
@@ -205,7 +214,8 @@ def _not_literal(path: str, tree: ast.Module, name: str) -> UnreadableMigration:
     )
 
 
-def _functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+def functions(tree: ast.Module) -> dict[str, ast.FunctionDef]:
+    """The functions at a script's module level by name."""
     return {n.name: n for n in tree.body if isinstance(n, ast.FunctionDef)}
 
 
@@ -222,7 +232,7 @@ def _migration(script: _Script, scripts: Iterable[_Script], dialect: Dialect) ->
         statements=tuple(f.statement for f in _found(script, "upgrade", dialect)),
         downgrade=tuple(f.statement for f in _found(script, "downgrade", dialect)),
         program=True,
-        comments=tuple(_comments(script.text)),
+        comments=tuple(script_comments(script.text)),
         digest=digest(script.text),
     )
 
@@ -261,7 +271,8 @@ def _found(script: _Script, name: str, dialect: Dialect) -> list[Found]:
     return body.found
 
 
-def _comments(text: str) -> Iterator[tuple[int, str]]:
+def script_comments(text: str) -> Iterator[tuple[int, str]]:
+    """The comments of a script that speak to migsafe, each with its line."""
     if "migsafe:" not in text:
         return
     try:
@@ -277,21 +288,27 @@ def places(path: Path, name: str) -> tuple[Found, ...]:
     """The statements of one script's upgrade, each with the line of the call that sends it."""
     text = read(path, name)
     tree = parse(text, name)
-    script = _Script(name, text, tree, _module_scope(tree, text), "", functions=_functions(tree))
+    script = _Script(name, text, tree, module_scope(tree, text), "", functions=functions(tree))
     return tuple(_found(script, "upgrade", Dialect.SQLITE))
 
 
-def _version_table(project: Project) -> str:
-    """The table that env.py tells Alembic to keep versions in, where it is a literal."""
+def _environment(project: Project) -> tuple[str, bool]:
+    """What env.py hands to Alembic: the version table; do all revisions share a transaction?
+
+    They do unless it says `transaction_per_migration=True` (api/runtime.html, configure()). What
+    is not a literal counts as Alembic's default.
+    """
     env = project.script / "env.py"
     try:
         text = read(env, env.name)
         tree = parse(text, env.name)
     except UnreadableMigration:
-        return _TABLE
-    scope = _module_scope(tree, text)
+        return _TABLE, True
+    scope = module_scope(tree, text)
+    said = {"version_table": _TABLE, "transaction_per_migration": False}
     for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "version_table":
+        if isinstance(node, ast.keyword) and node.arg in said:
             found = literal(node.value, scope)
-            return found if isinstance(found, str) else _TABLE
-    return _TABLE
+            if isinstance(found, (str, bool)):
+                said[node.arg] = found
+    return str(said["version_table"]), not said["transaction_per_migration"]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import ast
 import io
+import re
 import textwrap
 import tokenize
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
+_LINE = re.compile(r"[^\r\n]*(?:\r\n|\r|\n)|[^\r\n]+$")
 Mark = tuple[int, int, int]
 """An offset in a text, and the line and column (1-based) of the file where it stands."""
 
@@ -63,6 +66,37 @@ def _line_starts(text: str) -> list[int]:
     return [0, *(i + 1 for i, c in enumerate(text) if c == "\n")]
 
 
+@lru_cache(maxsize=4)
+def _lines(source: str) -> tuple[bytes, ...]:
+    """The lines of a source as Python's syntax tree counts them: columns are bytes of UTF-8."""
+    return tuple(line.encode() for line in _LINE.findall(source))
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What a name stands for that was given a constructor's call: `kind = sa.Enum(...)`."""
+
+    node: ast.expr
+
+
+@dataclass(frozen=True, slots=True)
+class TableName:
+    """What `sa.table("users", ...)` is to a script: a name for a table."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The members of an enum class of the script, each a name and its text ("?": not written)."""
+
+    members: tuple[tuple[str, str], ...]
+
+    def names_of(self, plain: bool) -> tuple[str, ...]:
+        """What a database stores of the members: their names, else their values."""
+        return tuple(name if plain else value for name, value in self.members)
+
+
 @dataclass(frozen=True, slots=True)
 class Scope:
     """The names that are certain at one point of a script, and the script's source."""
@@ -72,7 +106,14 @@ class Scope:
 
     def segment(self, node: ast.AST) -> str:
         """The source of a node."""
-        return ast.get_source_segment(self.source, node) or ""
+        if not isinstance(node, (ast.expr, ast.stmt)) or node.end_lineno is None:
+            return ""
+        lines = _lines(self.source)[node.lineno - 1 : node.end_lineno]
+        if not lines:
+            return ""
+        tail = lines[-1][: node.end_col_offset]
+        found = [*lines[:-1], tail]
+        return b"".join([found[0][node.col_offset :], *found[1:]]).decode()
 
 
 def value(node: ast.expr | None, scope: Scope) -> object:
@@ -88,8 +129,8 @@ def value(node: ast.expr | None, scope: Scope) -> object:
             return tuple(value(e, scope) for e in node.elts)
         case ast.JoinedStr():
             return _formatted(node, scope)
-        case ast.Attribute(attr="name", value=ast.Attribute(attr="dialect")):
-            return scope.names.get(DIALECT, UNKNOWN)
+        case ast.Attribute():
+            return _attribute(node, scope)
         case ast.BinOp(op=ast.Add()):
             return _added(value(node.left, scope), value(node.right, scope))
         case ast.UnaryOp(op=ast.USub()):
@@ -97,6 +138,18 @@ def value(node: ast.expr | None, scope: Scope) -> object:
             return -inner if isinstance(inner, (int, float)) else UNKNOWN
         case ast.Call():
             return _called(node, scope)
+        case _:
+            return UNKNOWN
+
+
+def _attribute(node: ast.Attribute, scope: Scope) -> object:
+    match node:
+        case ast.Attribute(attr="name", value=ast.Attribute(attr="dialect")):
+            return scope.names.get(DIALECT, UNKNOWN)
+        case ast.Attribute(attr="__tablename__", value=ast.Name(id=name)):
+            known = scope.names.get(name)
+            place = ((0, node.lineno, node.col_offset + 1),)
+            return Text(known.name, place) if isinstance(known, TableName) else UNKNOWN
         case _:
             return UNKNOWN
 
@@ -114,6 +167,67 @@ def plain(found: object) -> object:
 def literal(node: ast.expr | None, scope: Scope) -> object:
     """The plain value of an expression, or UNKNOWN."""
     return plain(value(node, scope))
+
+
+def resolved(node: ast.expr | None, scope: Scope) -> ast.expr | None:
+    """The constructor's call that a name stands for, else the expression itself."""
+    for _ in range(8):
+        found = scope.names.get(node.id) if isinstance(node, ast.Name) else None
+        if not isinstance(found, Made):
+            break
+        node = found.node
+    return node
+
+
+CORE = {"select", "exists", "union", "union_all", "values", "update", "insert", "delete"}
+"""What begins a statement of SQLAlchemy Core."""
+
+
+def links(node: ast.expr) -> Iterator[tuple[str, ast.Call]]:
+    """The calls of a chain such as `a.b().c()`, the outermost first, each with its name."""
+    while isinstance(node, ast.Call):
+        if not isinstance(node.func, ast.Attribute):
+            yield (node.func.id if isinstance(node.func, ast.Name) else ""), node
+            return
+        yield node.func.attr, node
+        node = node.func.value
+
+
+def constructed(node: ast.expr | None) -> Made | None:
+    """What a name is bound to by `x = sa.Something(...)`, None for other calls and values."""
+    if not isinstance(node, ast.Call):
+        return None
+    name = dotted(node.func).rpartition(".")[2]
+    if isinstance(node.func, ast.Attribute) and node.func.attr in {"with_variant", "as_mutable"}:
+        return Made(node)
+    begins = [n for n, _ in links(node)][-1:]
+    core = bool(begins) and begins[0] in CORE
+    return Made(node) if name[:1].isupper() or core else None
+
+
+def table_of_class(node: ast.ClassDef, scope: Scope) -> str:
+    """The table that a mapped class of the script names, "" for none."""
+    for each in node.body:
+        match each:
+            case ast.Assign(targets=[ast.Name(id="__tablename__")], value=given):
+                found = literal(given, scope)
+                return found if isinstance(found, str) else ""
+            case _:
+                pass
+    return ""
+
+
+def labels_of(node: ast.ClassDef, scope: Scope) -> Labels | None:
+    """The members of an enum class of the script; None for any other class."""
+    if not any("enum" in dotted(b).lower() for b in node.bases):
+        return None
+    members: list[tuple[str, str]] = []
+    for each in node.body:
+        if not isinstance(each, ast.Assign) or not isinstance(each.targets[0], ast.Name):
+            continue
+        found = literal(each.value, scope)
+        members.append((each.targets[0].id, found if isinstance(found, str) else "?"))
+    return Labels(tuple(members)) if members else None
 
 
 def dotted(node: ast.expr) -> str:

@@ -55,6 +55,10 @@ class Tracer:
         path, line = self._place(sys._getframe(2), sql)  # noqa: SLF001 - the documented way to it
         return Sent(sql, path, line, connection, many)
 
+    def place_here(self, sql: str) -> tuple[str, int]:
+        """The script's line that sends this statement; for a caller between it and the server."""
+        return self._place(sys._getframe(2), sql)  # noqa: SLF001 - the documented way to it
+
     def call(self, hook: Hook, sent: Sent) -> None:
         """Call back; what the callback itself sends is not traced."""
         self._muted = True

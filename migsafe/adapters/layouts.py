@@ -46,6 +46,9 @@ class Layout:
     version_query: str = ""
     settings_suffix: str = ""  # a file beside the migration that holds settings for it
     outside: re.Pattern[str] | None = None  # a statement that this tool runs in no transaction
+    runs: str = (
+        ""  # on PostgreSQL: "wrapped" in a transaction, as one "string", "" as the user does
+    )
 
     def key(self, version: str) -> Key:
         """What a version is ordered and compared by: its numbers, without trailing zeros."""
@@ -133,6 +136,7 @@ NUMBERED = Layout(
 
 GOLANG_MIGRATE = Layout(
     name="golang-migrate",
+    runs="string",  # unless x-multi-statement is set (database/postgres/README.md)
     # Whatever follows the direction is the extension, even ".sql" after one dot too many.
     file=re.compile(r"(?P<version>\d+)_(?P<title>.*)\.(?P<direction>up|down)\..*sql"),
     read=plain,
@@ -142,6 +146,7 @@ GOLANG_MIGRATE = Layout(
 
 GOOSE = Layout(
     name="goose",
+    runs="wrapped",
     file=re.compile(r"(?P<version>\d+)_(?P<title>.+)\.sql"),
     read=goose,
     mark=_GOOSE,
@@ -156,6 +161,7 @@ GOOSE = Layout(
 
 DBMATE = Layout(
     name="dbmate",
+    runs="wrapped",
     file=re.compile(r"(?P<version>\d+)(?:[-_](?P<title>.+))?\.sql"),
     read=dbmate,
     mark=_DBMATE,
@@ -165,6 +171,7 @@ DBMATE = Layout(
 
 FLYWAY = Layout(
     name="flyway",
+    runs="wrapped",
     file=re.compile(
         r"(?P<direction>[VU])(?P<version>\d+(?:[._]\d+)*)(?:__(?P<title>.+))?\.sql", re.I
     ),
@@ -180,8 +187,13 @@ FLYWAY = Layout(
         " ORDER BY installed_rank DESC LIMIT 1"
     ),
     settings_suffix=".conf",
-    # A file with this pragma is run without a transaction (flyway/flyway issue 2190).
-    outside=re.compile(r"PRAGMA\s+foreign_keys\b", re.I),
+    # A file with one of these is run without a transaction (flyway/flyway issue 2190; the
+    # documentation of its PostgreSQL support for the rest).
+    outside=re.compile(
+        r"PRAGMA\s+foreign_keys\b|VACUUM\b"
+        r"|(?:CREATE\s+(?:UNIQUE\s+)?INDEX|DROP\s+INDEX|REINDEX\s+\w+)\s+CONCURRENTLY\b",
+        re.I,
+    ),
 )
 
 LAYOUTS = {x.name: x for x in (FLYWAY, GOOSE, DBMATE, GOLANG_MIGRATE, NUMBERED)}

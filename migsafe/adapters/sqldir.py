@@ -32,10 +32,13 @@ PLACES = (
 )
 """Where SQL migrations usually lie, seen from the root of a project."""
 
-_FOLDER_UP = ("up.sql", "migration.sql")
+_FOLDER_UP = {"up.sql": "wrapped", "migration.sql": "string"}
+"""The upgrades of Diesel and of Prisma, and how they run on PostgreSQL: see `Layout.runs`."""
 _CODE = re.compile(r"(?P<stem>[VR]?\d.*)\.(go|py|kt|java|rs|ts|js|rb|php|cs|swift)", re.IGNORECASE)
-_BEGINS = re.compile(r"BEGIN\b", re.IGNORECASE)
-_NO_TRANSACTION = re.compile(r"^\s*executeInTransaction\s*=\s*(true|false)\s*$", re.M | re.I)
+_BEGINS = re.compile(r"(?:BEGIN|START\s+TRANSACTION)\b", re.IGNORECASE)
+_NO_TRANSACTION = re.compile(
+    r"^\s*(?:executeInTransaction|run_in_transaction)\s*=\s*(true|false)\s*$", re.M | re.I
+)  # Flyway's script configuration, Diesel's metadata.toml
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,11 +200,12 @@ def _in_folder(folder: Folder) -> _File | None:
     match = NUMBERED.folder.fullmatch(folder.path.name)
     names = folder.names() if match else []
     up = next((n for n in _FOLDER_UP if n in names), None)
+    settings = "metadata.toml" if "metadata.toml" in names else ""
     if match is None or up is None:
         return None
     down = "down.sql" if "down.sql" in names else ""
     version = match["version"].strip("-")
-    return _File(version, match["title"] or "", folder, up, down)
+    return _File(version, match["title"] or "", folder, up, down, settings=settings)
 
 
 # -- from files to migrations ---------------------------------------------------------------------
@@ -225,7 +229,8 @@ def _migrations(found: _Found, layout: Layout, options: Options) -> Iterator[Mig
 def _complete(found: _Found) -> Iterable[_File]:
     for file in found.ups:
         down = file.down or found.downs.get(file.key, "")
-        yield replace(file, down=down, settings=found.settings.get(file.name, ""))
+        settings = file.settings or found.settings.get(file.name, "")
+        yield replace(file, down=down, settings=settings)
 
 
 def _migration(
@@ -250,10 +255,33 @@ def _migration(
         title=" ".join(re.split(r"[-_\s]+", file.title.strip())),
         statements=statements,
         downgrade=_downgrade(file, text, dialect, layout),
-        transactional=_by_settings(file, _by_statements(layout, statements, sections)),
+        transactional=_transactional(file, layout, options, statements, sections),
         comments=said,
         digest=digest(text),
     )
+
+
+def _transactional(
+    file: _File,
+    layout: Layout,
+    options: Options,
+    statements: tuple[Statement, ...],
+    sections: Sections,
+) -> bool | None:
+    """Does a transaction go round the file? None: as round every other file of the history."""
+    said = _by_settings(file, _by_statements(layout, statements, sections))
+    if (
+        said is not None
+        or options.dialect is not Dialect.POSTGRES
+        or options.transaction is not None
+    ):
+        return said
+    runs = layout.runs or _FOLDER_UP.get(file.name, "")
+    if runs != "string":
+        return True if runs else None
+    # One string is one transaction, except for a single statement or where it begins its own
+    # (manual, 55.2.2.1 Multiple Statements in a Simple Query).
+    return len(statements) > 1 and not any(_BEGINS.match(s.sql) for s in statements)
 
 
 def _by_statements(

@@ -96,6 +96,6 @@ def test_every_framework_has_a_good_and_a_broken_fixture():
     kinds = {
         (p.parent.name, "error" in json.loads((p / "expected.json").read_text())) for p in CASES
     }
-    proven = {"numbered", "goose", "dbmate", "flyway", "alembic"}
+    proven = {"numbered", "goose", "dbmate", "flyway", "alembic", "django"}
     assert {name for name, broken in kinds if not broken} >= proven | {"golang-migrate"}
     assert {name for name, broken in kinds if broken} >= proven

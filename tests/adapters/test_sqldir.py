@@ -175,3 +175,35 @@ def test_a_history_whose_oldest_file_opens_a_transaction_is_not_wrapped(
     files = {"migrations/1_a.up.sql": first, "migrations/2_b.up.sql": "BEGIN;\nCOMMIT;"}
     options = adapters.Options(Dialect.SQLITE, transaction=said)
     assert read(project(tmp_path, files), options=options).transactional is wrapped
+
+
+_TWO = "SET LOCAL lock_timeout = '2s';\nSELECT 1;"
+_OUTSIDE = "run_in_transaction = false"
+_ALONE = "CREATE INDEX CONCURRENTLY i ON t (a);"
+
+
+@pytest.mark.parametrize(
+    ("files", "framework", "wrapped"),
+    [
+        ({"1_a.sql": f"-- +goose Up\n{_TWO}"}, "goose", True),
+        ({"1_a.sql": f"-- +goose NO TRANSACTION\n-- +goose Up\n{_ALONE}"}, "goose", False),
+        ({"1_a.sql": f"-- migrate:up\n{_TWO}"}, "dbmate", True),
+        ({"1_a.sql": f"-- migrate:up transaction:false\n{_ALONE}"}, "dbmate", False),
+        ({"V1__a.sql": _TWO}, "flyway", True),
+        ({"V1__a.sql": _ALONE}, "flyway", False),
+        ({"1_a.up.sql": _TWO}, "golang-migrate", True),
+        ({"1_a.up.sql": _ALONE}, "golang-migrate", False),
+        ({"1_a.up.sql": f"BEGIN;\n{_TWO}\nCOMMIT;"}, "golang-migrate", False),
+        ({"1_a/migration.sql": _TWO}, "numbered", True),
+        ({"1_a/migration.sql": _ALONE}, "numbered", False),
+        ({"1_a/up.sql": _ALONE}, "numbered", True),
+        ({"1_a/up.sql": _ALONE, "1_a/metadata.toml": _OUTSIDE}, "numbered", False),
+        ({"1_a.sql": _TWO}, "numbered", None),
+    ],
+)  # fmt: skip
+def test_on_postgres_the_tool_decides_about_the_transaction(tmp_path, files, framework, wrapped):
+    root = project(tmp_path, {f"migrations/{name}": text for name, text in files.items()})
+    (migration,) = read(root, framework, adapters.Options(Dialect.POSTGRES)).migrations
+    assert migration.transactional is wrapped
+    said = read(root, framework, adapters.Options(Dialect.POSTGRES, transaction=True))
+    assert said.transactional is True
