@@ -18,7 +18,7 @@ from migsafe.errors import ConfigError, NothingToCheck, UnreadableMigration, Usa
 from migsafe.model.evidence import NotRun
 from migsafe.model.migration import Dialect, History, Migration
 from migsafe.model.rule import Rule
-from migsafe.rules.load import load, shipped
+from migsafe.rules.load import enable, load, shipped
 from migsafe.sql.features import number
 from migsafe.sql.split import comments, split
 
@@ -69,7 +69,9 @@ class Project:
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules that ship, and the project's own."""
-        return load([shipped(), *(self.config.root / p for p in self.config.rules.paths)])
+        settings = self.config.rules
+        found = load([shipped(), *(self.config.root / p for p in settings.paths)])
+        return enable(found, settings.enable)
 
 
 def version_number(text: str, place: str = "") -> int:
@@ -100,6 +102,7 @@ class Request:
     dialect: str | None = None
     today: str | None = None
     stdin: Standard | None = field(default=None)
+    texts: Mapping[str, str] = field(default_factory=dict)  # stand in for files, by their path
 
 
 def open_all(request: Request) -> tuple[Project, ...]:
@@ -122,7 +125,7 @@ def open_project(settings: Config, migrations: Migrations, request: Request) -> 
     options = adapters.Options(
         dialect=settings.dialect or Dialect.SQLITE,
         transaction=migrations.transaction,
-        overrides=_overrides(root, request.stdin),
+        overrides={**request.texts, **_overrides(root, request.stdin)},
     )
     history = _history(root, framework, path, options, request.stdin)
     _require_readable_names(history)

@@ -18,7 +18,7 @@ from migsafe.model.finding import Finding
 from migsafe.model.migration import Dialect, Kind
 from migsafe.model.report import Report
 from migsafe.model.rule import Rule, Severity
-from migsafe.rules.load import PACKAGED
+from migsafe.rules.load import PACKAGED, enable
 from migsafe.sql.parse import operations
 from migsafe.sql.split import split
 
@@ -27,6 +27,7 @@ _MARK = re.compile(r"(?:--|#)\s*expect:\s*(?P<rules>[a-z0-9, -]+)")
 _MARKED = {".sql", ".py", ".toml"}
 _LAUNCH = {"new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants"}
 _DDL = {Kind.CREATE_TABLE, Kind.CREATE_INDEX, Kind.CREATE_TRIGGER, Kind.CREATE_VIEW}
+_ROWS = {Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.COPY}
 _SECONDS = 3.0  # a fixture is small: what takes longer never ends
 _OLD = "0000_old.sql"
 
@@ -77,7 +78,7 @@ def cases(rule: Rule, kind: str) -> tuple[Path, ...]:
 def run(rule: Rule, ruleset: tuple[Rule, ...], kind: str, case: Path) -> CaseResult:
     """Run one fixture and judge it; errors become part of the result."""
     try:
-        report = judge(ruleset, case)
+        report = judge(enable(ruleset, [rule.id]), case)
     except RuleInvalid:
         raise
     except MigsafeError as error:
@@ -118,11 +119,25 @@ def judge(ruleset: tuple[Rule, ...], case: Path) -> Report:
     """
     with TemporaryDirectory(prefix="migsafe-") as name:
         root = Path(name)
-        _build(case, root)
+        dialect = dialect_of(case)
+        _build(case, root, dialect)
         project = _project(root)
+        if dialect is not Dialect.SQLITE:
+            return lint(project, _changes(root), Severity.ERROR, ruleset)
         if (case / "old.sql").is_file():
             return check(project, Severity.ERROR, Effort(1, _SECONDS, made=False), ruleset)
         return lint(project, (), Severity.ERROR, ruleset)
+
+
+def dialect_of(case: Path) -> Dialect:
+    """The dialect that the fixture's own migsafe.toml names; SQLite where it names none."""
+    own = case / config.NAME
+    return (own.is_file() and config.load(case, own).dialect) or Dialect.SQLITE
+
+
+def _changes(root: Path) -> tuple[str, ...]:
+    """The files of the change itself: what stood before it is not judged."""
+    return tuple(str(p) for p in sorted((root / "migrations").iterdir()) if p.name != _OLD)
 
 
 def _project(root: Path) -> Project:
@@ -130,7 +145,7 @@ def _project(root: Path) -> Project:
     return open_project(settings, replace(settings.migrations[0]), Request())
 
 
-def _build(case: Path, root: Path) -> None:
+def _build(case: Path, root: Path, dialect: Dialect) -> None:
     migrations = root / "migrations"
     if (case / "migrations").is_dir():
         shutil.copytree(case, root, dirs_exist_ok=True)
@@ -140,13 +155,13 @@ def _build(case: Path, root: Path) -> None:
             shutil.copy(path, migrations / path.name)
     old = case / "old.sql"
     if old.is_file() and not (case / "migrations").is_dir():
-        (migrations / _OLD).write_text(_schema_of(old), encoding="utf-8")
+        (migrations / _OLD).write_text(_schema_of(old, dialect), encoding="utf-8")
     for launch in _LAUNCH:
         if (case / launch).is_file():
             shutil.copy(case / launch, root / launch)
-    if old.is_file():
+    if old.is_file() and dialect is Dialect.SQLITE:
         _add_sample(root, old, "base" if (case / "migrations").is_dir() else "0000")
-    (root / config.NAME).write_text(_settings(case), encoding="utf-8")
+    (root / config.NAME).write_text(_settings(case, dialect), encoding="utf-8")
 
 
 def _add_sample(root: Path, old: Path, version: str) -> None:
@@ -158,18 +173,19 @@ def _add_sample(root: Path, old: Path, version: str) -> None:
     )
 
 
-def _schema_of(old: Path) -> str:
+def _schema_of(old: Path, dialect: Dialect) -> str:
     """The statements of the old database that make its schema: the history before the change."""
-    text = old.read_text(encoding="utf-8")
-    statements = split(text, Dialect.SQLITE, old.name)
-    made = [s.sql for s in statements if operations(s.sql, Dialect.SQLITE)[0].kind in _DDL]
+    statements = split(old.read_text(encoding="utf-8"), dialect, old.name)
+    kinds = ((s.sql, operations(s.sql, dialect)[0].kind) for s in statements)
+    sqlite = dialect is Dialect.SQLITE
+    made = [sql for sql, kind in kinds if (kind in _DDL if sqlite else kind not in _ROWS)]
     return "".join(f"{sql};\n" for sql in made)
 
 
-def _settings(case: Path) -> str:
+def _settings(case: Path, dialect: Dialect) -> str:
     own = case / config.NAME
     text = own.read_text(encoding="utf-8") if own.is_file() else ""
-    if (case / "old.sql").is_file() and "[samples]" not in text:
+    if dialect is Dialect.SQLITE and (case / "old.sql").is_file() and "[samples]" not in text:
         text += '\n[samples]\npath = "samples"\n'
     launch = [f'{key} = "{name}"' for name, key in _LAUNCH.items() if (case / name).is_file()]
     if launch and "[launch]" not in text:

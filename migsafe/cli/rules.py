@@ -15,7 +15,7 @@ from migsafe.cli.rule_fixtures import KINDS, CaseResult
 from migsafe.errors import ExitCode, UsageError
 from migsafe.model.rule import Rule
 from migsafe.report.rule_page import Example, page
-from migsafe.rules.load import load, shipped
+from migsafe.rules.load import enable, load, shipped
 
 _config = click.option(
     "--config", type=click.Path(path_type=Path), help="The configuration file of the project."
@@ -30,7 +30,8 @@ def command() -> None:
 def all_rules(explicit: Path | None) -> tuple[Rule, ...]:
     """The rules that ship and those of the project in the working directory, if there is one."""
     settings = config.load(Path.cwd(), explicit)
-    return load([shipped(), *(settings.root / p for p in settings.rules.paths)])
+    found = load([shipped(), *(settings.root / p for p in settings.rules.paths)])
+    return enable(found, settings.rules.enable)
 
 
 def _chosen(ruleset: tuple[Rule, ...], ids: tuple[str, ...]) -> tuple[Rule, ...]:
@@ -57,7 +58,8 @@ def list_(format_: str, config: Path | None) -> int:
         return ExitCode.OK
     width = max(len(r.id) for r in ruleset)
     for rule in ruleset:
-        click.echo(f"{rule.severity!s:8} {rule.id:{width}}  {rule.needs!s:10} {rule.title}")
+        off = " (off: enable it in [rules])" if rule.off else ""
+        click.echo(f"{rule.severity!s:8} {rule.id:{width}}  {rule.needs!s:10} {rule.title}{off}")
     click.echo(f"\n{len(ruleset)} rules; `migsafe rules explain ID` shows one in full")
     return ExitCode.OK
 
@@ -71,6 +73,7 @@ def _entry(rule: Rule) -> dict[str, object]:
         "category": rule.category,
         "needs": str(rule.needs),
         "dialects": [str(d) for d in rule.dialects],
+        "default": "off" if rule.off else "on",
     }
 
 

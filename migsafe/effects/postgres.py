@@ -16,7 +16,7 @@ from typing import Any
 from migsafe.effects import postgres_columns as columns
 from migsafe.model.evidence import Effect
 from migsafe.model.migration import Kind, Operation
-from migsafe.model.schema import Schema, Table, fold_name
+from migsafe.model.schema import ForeignKey, Schema, Table, fold_name
 
 MODES = (
     "ACCESS SHARE",
@@ -123,7 +123,7 @@ def _keys(schema: Schema, operation: Operation) -> Iterator[str]:
             yield f"{kind} {operation.value}"
         case Kind.TABLE_OPTION:
             yield f"{kind} {operation.name}"
-        case Kind.CREATE_TABLE:
+        case Kind.CREATE_TABLE | Kind.ADD_COLUMN:
             made = operation.definition
             if isinstance(made, Table) and made.partition_of:
                 yield f"{kind} partition"
@@ -165,16 +165,24 @@ def _others(schema: Schema, operation: Operation) -> tuple[str, ...]:
     made = operation.definition
     if operation.kind in {Kind.ATTACH_PARTITION, Kind.DETACH_PARTITION}:
         return (operation.name,)
-    if isinstance(made, Table):
-        parents = [made.partition_of] if made.partition_of else []
-        parents += [f.ref_table for f in made.foreign_keys]
-        own = fold_name(operation.table)
-        return tuple(dict.fromkeys(p for p in parents if fold_name(p) != own))
     table = schema.table(operation.table)
-    if table is None:
-        return ()
-    name = fold_name(operation.name)
-    return tuple(f.ref_table for f in table.foreign_keys if fold_name(f.name) == name)
+    parents: list[str] = []
+    if isinstance(made, Table):
+        parents += [made.partition_of] if made.partition_of else []
+        parents += [f.ref_table for f in made.foreign_keys]
+    elif table is not None:
+        parents += [f.ref_table for f in table.foreign_keys if _goes_with(f, operation)]
+    own = fold_name(operation.table)
+    return tuple(dict.fromkeys(p for p in parents if fold_name(p) != own))
+
+
+def _goes_with(key: ForeignKey, operation: Operation) -> bool:
+    """Is the foreign key what the operation drops or validates?"""
+    if operation.kind is Kind.DROP_TABLE:
+        return True
+    if operation.kind is Kind.DROP_COLUMN:
+        return fold_name(operation.column) in map(fold_name, key.columns)
+    return fold_name(key.name) == fold_name(operation.name)
 
 
 def _domain(schema: Schema, operation: Operation) -> Iterator[Effect]:

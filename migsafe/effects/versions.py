@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from migsafe.model.migration import Dialect
 
-_SUPPOSED = {Dialect.POSTGRES: "14", Dialect.MYSQL: "8.0"}
+_SUPPOSED = {Dialect.POSTGRES: "14", Dialect.MYSQL: "8.0.12"}
 """The oldest release series with wide use, where `[engine] oldest` is silent."""
 
 

@@ -69,7 +69,7 @@ def _fill_history(facts: sqlite3.Connection, evidence: Evidence) -> None:
     numbers = {m.revision: i for i, m in enumerate(history.migrations, 1)}
     _fill(facts, "migration", (_migration(evidence, m, numbers) for m in history.migrations))
     _fill(facts, "statement", (_statement(evidence, s, numbers) for s in steps))
-    for table, rows in operation_rows(steps).items():
+    for table, rows in operation_rows(steps, history.dialect).items():
         _fill(facts, table, rows)
     _fill(facts, "reference", (row for s in steps for row in _references(s)))
     _fill(facts, "feature", (row for s in steps for row in _features(s)))
@@ -149,6 +149,11 @@ def _fill_replay(facts: sqlite3.Connection, evidence: Evidence) -> None:
     _fill(facts, "observation", _observations(replayed, failures))
     places = _Places(evidence.steps)
     _fill(facts, "failure", (_failure(i, f, places) for i, f in enumerate(evidence.failures, 1)))
+    _fill(facts, "observed_lock", _observed_locks(replayed, places))
+    most: dict[str, int] = {}
+    for table, rows in (pair for o in replayed for pair in o.rows):
+        most[table] = max(rows, most.get(table, 0))
+    _fill(facts, "sampled_table", sorted(most.items()))
 
 
 def _observations(outcomes: list[Outcome], failures: Mapping[Fingerprint, int]) -> Iterator[Row]:
@@ -157,6 +162,16 @@ def _observations(outcomes: list[Outcome], failures: Mapping[Fingerprint, int]) 
             failure = failures.get(seen.fingerprint)
             if failure is not None:
                 yield number, failure, seen.affected, seen.total
+
+
+def _observed_locks(outcomes: list[Outcome], places: _Places) -> Iterator[Row]:
+    """The same statement and lock once, with the most rows that any sample showed."""
+    seen: dict[tuple[int | None, str, str], tuple[bool, int, int]] = {}
+    for e in (effected for o in outcomes for effected in o.effected):
+        key = (places.statement(e.place), e.table, e.lock)
+        rewrote, read, written = seen.get(key, (False, 0, 0))
+        seen[key] = (rewrote or e.rewrote, max(read, e.read), max(written, e.written))
+    yield from ((*key, *value) for key, value in seen.items())
 
 
 class _Places:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from migsafe.facts import states
-from migsafe.model.evidence import Step
-from migsafe.model.migration import Assignment, Kind, Operation
+from migsafe.facts.conditions import condition_rows
+from migsafe.model.evidence import Effect, Step
+from migsafe.model.migration import Assignment, Dialect, Kind, Operation
 from migsafe.model.schema import Column, Index, Schema, Table, fold_name
 from migsafe.sql.tokens import quoted
 
@@ -14,8 +15,10 @@ Row = tuple[object, ...]
 _DEFINES_COLUMN = {Kind.ADD_COLUMN, Kind.ALTER_COLUMN}
 
 
-def operation_rows(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
-    """The rows of operation, operation_column, assignment, operation_source and effect."""
+def operation_rows(
+    steps: tuple[Step, ...], dialect: Dialect = Dialect.SQLITE
+) -> dict[str, list[Row]]:
+    """The rows of operation and of all tables that tell more of one operation."""
     ends = _ends(steps)
     rows: dict[str, list[Row]] = {
         "effect": [],
@@ -23,16 +26,19 @@ def operation_rows(steps: tuple[Step, ...]) -> dict[str, list[Row]]:
         "operation_column": [],
         "assignment": [],
         "operation_source": [],
+        "condition_flaw": [],
     }
     made: set[str] = set()
     revision = ""
     for step in steps:
         if step.revision != revision:
             revision, made = step.revision, set()
-        first = len(rows["operation"]) + 1
-        rows["effect"] += _effects(step, first, made, ends)
-        for operation in step.statement.operations or ():
-            _add(rows, step, operation, made)
+        until = step.id if step.transaction is None else ends[step.transaction]
+        for at, operation in enumerate(step.statement.operations or ()):
+            number = len(rows["operation"]) + 1
+            effects = (e for e in step.effects if e.operation == at)
+            rows["effect"] += [_effect(e, number, step, until, made) for e in effects]
+            _add(rows, step, operation, made, dialect)
             _remember(operation, made)
     return rows
 
@@ -42,41 +48,48 @@ def _ends(steps: tuple[Step, ...]) -> dict[int, int]:
     return {s.transaction: s.id for s in steps if s.transaction is not None}
 
 
-def _effects(step: Step, first: int, made: set[str], ends: dict[int, int]) -> Iterator[Row]:
-    until = step.id if step.transaction is None else ends[step.transaction]
-    for e in step.effects:
-        yield (
-            first + e.operation,
-            step.id,
-            e.table,
-            e.lock,
-            e.blocks_reads,
-            e.blocks_writes,
-            e.rewrites,
-            e.scans,
-            e.rebuilds_index,
-            e.algorithm,
-            e.why,
-            e.source,
-            until,
-            fold_name(e.table) in made,
-        )
+def _effect(effect: Effect, number: int, step: Step, until: int, made: set[str]) -> Row:
+    return (
+        number,
+        step.id,
+        effect.table,
+        effect.lock,
+        effect.blocks_reads,
+        effect.blocks_writes,
+        effect.rewrites,
+        effect.scans,
+        effect.rebuilds_index,
+        effect.algorithm,
+        effect.why,
+        effect.source,
+        until,
+        fold_name(effect.table) in made,
+    )
 
 
-def _add(rows: dict[str, list[Row]], step: Step, operation: Operation, made: set[str]) -> None:
+def _add(
+    rows: dict[str, list[Row]],
+    step: Step,
+    operation: Operation,
+    made: set[str],
+    dialect: Dialect,
+) -> None:
     number = len(rows["operation"]) + 1
     fills = tuple(_assignments(step, operation))
     rows["operation"].append(
-        (*_operation(number, step, operation, made), _new_rows(operation, fills))
+        (*_operation(number, step, operation, made), _new_rows(operation, fills, dialect))
     )
     rows["operation_column"] += ((number, *row) for row in _columns(operation))
     rows["assignment"] += ((number, step.id, *row) for row in fills)
     rows["operation_source"] += ((number, table) for table in operation.sources)
+    rows["condition_flaw"] += condition_rows(number, step.id, operation, dialect)
 
 
 def _remember(operation: Operation, made: set[str]) -> None:
     if operation.kind is Kind.CREATE_TABLE:
         made.add(fold_name(operation.table))
+    if operation.kind is Kind.CREATE_VIEW:
+        made.add(fold_name(operation.name))
     if operation.kind is Kind.RENAME_TABLE and fold_name(operation.table) in made:
         made.add(fold_name(operation.new_name))
 
@@ -202,7 +215,7 @@ def _spread(step: Step, operation: Operation) -> tuple[Assignment, ...]:
     )
 
 
-def _new_rows(operation: Operation, fills: tuple[Row, ...]) -> str:
+def _new_rows(operation: Operation, fills: tuple[Row, ...], dialect: Dialect) -> str:
     """`q("a", "b") AS (SELECT ...)`, where every column of the query is known by name."""
     names = [str(f[2]) for f in fills]
     unknown = not all(names) or len({n.lower() for n in names}) != len(names)
@@ -210,5 +223,5 @@ def _new_rows(operation: Operation, fills: tuple[Row, ...]) -> str:
         return ""
     if len(fills) == 1 and fills[0][5] == "star" and not fills[0][7]:
         return ""
-    listed = ", ".join(quoted(n) for n in names)
+    listed = ", ".join(quoted(n, dialect) for n in names)
     return f"q({listed}) AS ({operation.query})"

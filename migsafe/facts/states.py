@@ -21,6 +21,7 @@ from migsafe.model.schema import (
     View,
     fold_name,
 )
+from migsafe.schema import types_mysql
 from migsafe.schema.diff import diff
 from migsafe.sql.tokens import quoted
 
@@ -173,6 +174,7 @@ def _table_row(table: Table) -> Row:
         table.partitioned,
         table.partition_of,
         table.unlogged,
+        *(dict(table.options).get(name, "") for name in ("engine", "row_format")),
     )
 
 
@@ -195,7 +197,17 @@ def _column_row(table: Table, at: int, column: Column, dialect: Dialect) -> Row:
         column.collation,
         bool(column.generated),
         column.identity,
+        *(_text(table, column) if dialect is Dialect.MYSQL else ("", "", "", None, None, "")),
     )
+
+
+def _text(table: Table, column: Column) -> Row:
+    """What only MySQL says of a column."""
+    capacity = types_mysql.characters(column, table)
+    name = types_mysql.charset(column, table) if capacity is not None else ""
+    octets = types_mysql.octets(column, table)
+    compares = types_mysql.collation(column, table)
+    return name, column.on_update, column.comment, capacity, octets, compares
 
 
 def _key_not_null(table: Table, column: Column, dialect: Dialect) -> bool:
@@ -240,6 +252,8 @@ def _term(table: Table, term: IndexColumn, dialect: Dialect) -> str:
     column = None if term.expression else table.column(term.name)
     collation = term.collation or (column.collation if column else "")
     text = term.name if term.expression else quoted(term.name, dialect)
+    if term.length:
+        return f"left({text}, {term.length})"
     if dialect is not Dialect.SQLITE:
         return f'{text} COLLATE "{collation}"' if term.collation else text
     if term.expression and not collation:

@@ -112,6 +112,17 @@ CREATE TABLE operation_source (
 );
 CREATE INDEX operation_source_operation ON operation_source (operation);
 
+-- One condition of an INSERT, UPDATE or DELETE, or a part of one, that does not do what it seems to.
+CREATE TABLE condition_flaw (
+  operation INTEGER NOT NULL, -- operation.id
+  statement INTEGER NOT NULL, -- statement.id
+  part TEXT NOT NULL,        -- where, assignment, query
+  flaw TEXT NOT NULL,        -- always (true for every row whose column is not NULL), never (true for no row), idle (what stands behind OR adds no row), itself (a column is compared with itself), null list (NOT IN over a list with NULL), query list (NOT IN over a column that a query gives)
+  text TEXT NOT NULL,        -- its source
+  ref_tbl TEXT NOT NULL COLLATE NOCASE, -- query list: the table that is read
+  ref_col TEXT NOT NULL COLLATE NOCASE  -- query list: the column that is read
+);
+
 -- One name used in a statement.
 CREATE TABLE reference (
   statement INTEGER NOT NULL, -- statement.id
@@ -194,7 +205,9 @@ CREATE TABLE table_state (
   complete INTEGER NOT NULL, -- is the whole table known?
   partitioned TEXT NOT NULL, -- RANGE (a) and the like, '' for none
   partition_of TEXT NOT NULL COLLATE NOCASE, -- its parent, '' for none
-  unlogged INTEGER NOT NULL
+  unlogged INTEGER NOT NULL,
+  engine TEXT NOT NULL,      -- MySQL: the storage engine as written, in lower case, '' for the default
+  row_format TEXT NOT NULL   -- MySQL: likewise
 );
 CREATE INDEX table_state_tbl ON table_state (tbl);
 
@@ -213,7 +226,13 @@ CREATE TABLE column_state (
   rowid_alias INTEGER NOT NULL, -- is it an INTEGER PRIMARY KEY (the table's rowid)?
   collation TEXT NOT NULL,   -- '' for the default
   generated INTEGER NOT NULL,
-  identity TEXT NOT NULL     -- servers: serial, always, by default, auto_increment; '' for none
+  identity TEXT NOT NULL,    -- servers: serial, always, by default, auto_increment; '' for none
+  charset TEXT NOT NULL,     -- MySQL: the character set that it has by itself or from its table, '' for no text
+  on_update TEXT NOT NULL,   -- MySQL: ON UPDATE CURRENT_TIMESTAMP, '' for none
+  comment TEXT NOT NULL,     -- MySQL: its COMMENT
+  capacity INTEGER,          -- MySQL: the most characters of a text (BINARY: bytes), null where it is none
+  octets INTEGER,            -- MySQL: the most bytes of a text in a key, null where it is none
+  compares TEXT NOT NULL     -- MySQL: the collation that it has by itself or from its table, in lower case, '' where none is written
 );
 CREATE INDEX column_state_tbl ON column_state (tbl, col);
 
@@ -322,8 +341,8 @@ CREATE TABLE sample (
 CREATE TABLE outcome (
   id INTEGER PRIMARY KEY,
   sample INTEGER NOT NULL,   -- sample.id
-  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted, growth, storage-full, other-start, old-engine, made
-  verdict TEXT NOT NULL      -- ok, raised, too-slow, bricked-on-relaunch, launch-failed, data-lost, drifted, grows-too-fast, tool-error
+  scenario TEXT NOT NULL,    -- straight, step-by-step, second-launch, interrupted, growth, storage-full, other-start, old-engine, made, live-traffic
+  verdict TEXT NOT NULL      -- ok, raised, too-slow, bricked-on-relaunch, launch-failed, data-lost, drifted, grows-too-fast, blocks-traffic, tool-error
 );
 
 -- One thing the checks saw on one sample.
@@ -337,14 +356,14 @@ CREATE TABLE observation (
 -- The same observation on one or more samples, grouped by fingerprint.
 CREATE TABLE failure (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, links-lost, became-null, values-cut, values-changed, type-changed-values, sequence-reset, renumbered, undecodable, misfit, launch-query, launch-command, launch-callable, launch-insert, model-missing, model-unreadable, model-unread, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak
+  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, links-lost, became-null, values-cut, values-changed, type-changed-values, sequence-reset, renumbered, undecodable, misfit, launch-query, launch-command, launch-callable, launch-insert, model-missing, model-unreadable, model-unread, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak, old-query, downgrade, sequence-behind, lock-queue, deadlock, waits-for-itself, blocks-while-scanning
   statement INTEGER,         -- the guilty statement.id, where one can be named
   path TEXT NOT NULL,        -- the guilty file: a migration, a launch file, the launch code, or the configuration that names it
   line INTEGER NOT NULL,
   col_no INTEGER NOT NULL,   -- column of the text
   tbl TEXT NOT NULL COLLATE NOCASE,
   col TEXT NOT NULL COLLATE NOCASE,
-  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list; interrupted: unnoticed where the relaunch comes through
+  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list; interrupted: unnoticed where the relaunch comes through, invalid index where a concurrent build left one
   error TEXT NOT NULL,       -- the engine's message, without values
   detail TEXT NOT NULL,      -- readable text, without values
   deliberate INTEGER NOT NULL, -- did a statement ask for it in so many words?
@@ -354,6 +373,22 @@ CREATE TABLE failure (
   total INTEGER NOT NULL,    -- rows looked at, over all samples
   failing INTEGER NOT NULL,  -- samples hit
   sampled INTEGER NOT NULL   -- samples replayed
+);
+
+-- One lock that a statement was seen to take on a table that was there before, on a real server.
+CREATE TABLE observed_lock (
+  statement INTEGER,         -- statement.id, where one stands at its place
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  lock TEXT NOT NULL,        -- the strongest mode that it took anew: ACCESS SHARE ... ACCESS EXCLUSIVE
+  rewrote INTEGER NOT NULL,  -- was the table written to another file?
+  scanned INTEGER NOT NULL,  -- the rows of it that were read in full scans, on the sample where most were
+  written INTEGER NOT NULL   -- the rows of it that were inserted, updated and deleted, likewise
+);
+
+-- The rows of a table on servers, in the sample that has most of them.
+CREATE TABLE sampled_table (
+  tbl TEXT PRIMARY KEY COLLATE NOCASE,
+  most INTEGER NOT NULL
 );
 
 -- group: Views for rules
@@ -401,14 +436,21 @@ CREATE VIEW rebuild AS
     LEFT JOIN operation_in_migration d ON d.migration = r.migration AND d.kind = 'drop_table' AND d.tbl = r.new_name AND d.statement > r.statement
    WHERE r.kind = 'rename_table';
 
--- The effects on tables that others use already, with what is known of the session. `weight` is the
--- severity for a finding about waiting: error where the project says that a service keeps running
--- while it migrates ([engine] live_traffic = true), warning where it says nothing, note where none runs.
+-- One row: the severity for a finding about waiting, or about old code that still runs: error where the
+-- project says that a service keeps running while it migrates ([engine] live_traffic = true), warning
+-- where it says nothing, note where none runs.
+CREATE VIEW traffic AS
+  SELECT CASE (SELECT value FROM project WHERE key = 'live_traffic')
+              WHEN '1' THEN 'error' WHEN '0' THEN 'note' ELSE 'warning' END AS weight;
+
+-- The effects on tables that others use already, with what is known of the session and traffic's weight.
+-- What goes through a table that has a handful of rows in every sample is no error: it takes no time.
 CREATE VIEW busy_effect AS
   SELECT e.*, s.migration, s.focus, s.transaction_id, s.lock_timeout, s.statement_timeout, s.conditional,
-         o.kind, o.col, o.name, o.value, o.concurrently, o.not_valid, o.ref_tbl,
-         CASE (SELECT value FROM project WHERE key = 'live_traffic')
-              WHEN '1' THEN 'error' WHEN '0' THEN 'note' ELSE 'warning' END AS weight
+         o.kind, o.col, o.name, o.value, o.concurrently, o.not_valid, o.ref_tbl, o.options, o.line,
+         CASE WHEN (e.scans OR e.rewrites OR e.rebuilds_index) AND (SELECT weight FROM traffic) = 'error'
+                   AND EXISTS (SELECT 1 FROM sampled_table r WHERE r.tbl = e.tbl AND r.most BETWEEN 1 AND 9)
+              THEN 'warning' ELSE (SELECT weight FROM traffic) END AS weight
     FROM effect e
     JOIN statement s ON s.id = e.statement
     JOIN operation o ON o.id = e.operation

@@ -58,6 +58,18 @@ class When(StrEnum):
     AFTER = "after"
 
 
+class Fix(StrEnum):
+    """The rewrites that `lint --fix` knows; a rule names the one that removes its findings."""
+
+    CONCURRENTLY = "concurrently"
+    VALIDATE_LATER = "validate-later"
+    PROVE_NOT_NULL = "prove-not-null"
+    STATE_ALGORITHM = "state-algorithm"
+    LOCK_TIMEOUT = "lock-timeout"
+    SINGLE_QUOTES = "single-quotes"
+    NAME_COLUMNS = "name-columns"
+
+
 @dataclass(frozen=True, slots=True)
 class Why:
     """One question and answer of an incident's five whys."""
@@ -85,7 +97,8 @@ class Rule:
     `find` is a SELECT over the facts (for `needs` other than data) or over the replayed database
     (`needs = "data"`), with `{name}` replaced by a column of `for_each`, quoted as an identifier
     (`{raw_name}`: inserted as it is). `check` names a Python function instead. `undecided` is the
-    severity of a data rule where no sample could decide; None: then it says nothing. `certain`:
+    severity of a data rule where no sample could decide; None: then it says nothing (a row's column
+    `undecided` may name another severity, or be 0: none for this row). `certain`:
     rows that it finds make the statement fail, so that it is asked of failing replays only.
     """
 
@@ -109,3 +122,5 @@ class Rule:
     remedies: tuple[tuple[str, str], ...] = ()
     incident: Incident | None = None
     path: str = ""
+    off: bool = False  # a matter of taste: it speaks only where a project enables it
+    fix: Fix | None = None  # what `lint --fix` makes of its findings

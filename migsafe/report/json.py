@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from typing import Any
 
 from migsafe import __version__
@@ -23,7 +24,7 @@ def document(report: Report) -> dict[str, Any]:
     seconds = {"total": round(report.seconds, 3)}
     if report.replay:
         seconds["replay"] = round(report.replay.seconds, 3)
-    return {
+    made = {
         "schema_version": SCHEMA_VERSION,
         "tool": {"name": "migsafe", "version": __version__, "command": report.command},
         "verdict": str(report.conclusion),
@@ -39,6 +40,9 @@ def document(report: Report) -> dict[str, Any]:
         "replay": _replay(report.replay),
         "timings": seconds,
     }
+    if report.rewrites is not None:
+        made["rewrites"] = [asdict(r) for r in report.rewrites]
+    return made
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from textwrap import dedent, indent
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding, Smallest
 from migsafe.model.outcome import Blast
-from migsafe.model.report import Conclusion, MutationScore, ReplaySummary, Report
+from migsafe.model.report import Conclusion, MutationScore, ReplaySummary, Report, Rewrite
 from migsafe.model.rule import Severity
 
 Style = Callable[[str, str], str]
@@ -47,6 +47,7 @@ def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
     if verbosity >= 0:
         if report.replay and report.replay.mutants:
             lines += [*_mutants(report.replay.mutants, style, verbosity), ""]
+        lines += [_rewrite(r, style) for r in report.rewrites or ()]
         lines += [_not_run(n, style) for n in report.not_run]
         lines += _hidden(report, shown)
     lines.append(_verdict(report, style))
@@ -189,6 +190,12 @@ def _remedy(finding: Finding) -> Iterator[str]:
 
 def _not_run(item: NotRun, style: Style) -> str:
     return style(printable(f"not run: {item.what} ({item.why})"), "dim")
+
+
+def _rewrite(item: Rewrite, style: Style) -> str:
+    place = style(f"{printable(item.path)}:{item.line}", "path")
+    head = "fixed:" if item.done else "not fixed:"
+    return f"{head} {place}  {style(item.rule, 'rule')} ({printable(item.what)})"
 
 
 def _verdict(report: Report, style: Style) -> str:

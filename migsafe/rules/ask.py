@@ -142,9 +142,11 @@ def probes(
 ) -> tuple[Probe, ...]:
     """The questions of all data rules, for replay to ask at their moments."""
     return tuple(
-        Probe(rule.id, c.number, rule.when, query(rule, c.row, history.dialect), c.place, rule.certain)
+        Probe(
+            rule.id, c.number, rule.when, query(rule, c.row, history.dialect), c.place, rule.certain
+        )
         for rule in ruleset
-        if rule.needs is Needs.DATA and history.dialect in rule.dialects
+        if rule.needs is Needs.DATA and history.dialect in rule.dialects and not rule.off
         for c in _answerable(facts, rule)
     )
 

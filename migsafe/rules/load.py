@@ -6,13 +6,14 @@ import difflib
 import re
 import tomllib
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, TypeVar
 
-from migsafe.errors import RuleInvalid
+from migsafe.errors import ConfigError, RuleInvalid
 from migsafe.model.migration import Dialect
-from migsafe.model.rule import Confidence, Incident, Needs, Rule, Severity, When, Why
+from migsafe.model.rule import Confidence, Fix, Incident, Needs, Rule, Severity, When, Why
 
 FILE = "rule.toml"
 PACKAGED = "_rules"
@@ -21,6 +22,7 @@ _REQUIRED = ("id", "title", "severity", "category", "message", "remedy", "needs"
 _OPTIONAL = (
     "confidence",
     "dialects",
+    "default",
     "find",
     "for_each",
     "when",
@@ -30,6 +32,7 @@ _OPTIONAL = (
     "explains",
     "remedies",
     "incident",
+    "fix",
 )
 _INCIDENT = ("summary", "date", "versions", "affected", "links", "why")
 _ID = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -111,10 +114,32 @@ def _rule(table: dict[str, Any], path: Path) -> Rule:
         remedies=tuple(sorted(table.get("remedies", {}).items())),
         incident=_incident(table["incident"]) if "incident" in table else None,
         path=str(path),
+        off=_is_off(table.get("default", "on")),
+        fix=_member(Fix, "fix", table["fix"]) if "fix" in table else None,
     )
     if rule.needs is Needs.DATA and not rule.for_each:
         raise ValueError("a rule that needs data must say for_each which statement it is about")
     return rule
+
+
+def _is_off(default: object) -> bool:
+    if default not in {"on", "off"}:
+        raise ValueError(f"default is {default!r}, expected one of on, off")
+    return default == "off"
+
+
+def enable(ruleset: tuple[Rule, ...], ids: Iterable[str]) -> tuple[Rule, ...]:
+    """The same rules, of which these speak although they are off by default.
+
+    Raises ConfigError for an id that no rule has.
+    """
+    known = {rule.id for rule in ruleset}
+    chosen = set(ids)
+    for name in sorted(chosen - known):
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f"did you mean {near[0]}?" if near else "see `migsafe rules list`"
+        raise ConfigError(f"rules.enable names {name}, and there is no such rule", hint=hint)
+    return tuple(replace(r, off=False) if r.id in chosen else r for r in ruleset)
 
 
 _Enum = TypeVar("_Enum", bound=StrEnum)
@@ -155,7 +180,7 @@ def _check_keys(table: dict[str, Any], path: Path) -> None:
 
 
 def _check_types(table: dict[str, Any]) -> None:
-    for key in ("for_each", "undecided_message", "when", "confidence", "undecided"):
+    for key in ("for_each", "undecided_message", "when", "confidence", "undecided", "default"):
         if not isinstance(table.get(key, ""), str):
             raise ValueError(f"{key} must be text")
     if not isinstance(table.get("certain", False), bool):

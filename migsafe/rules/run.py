@@ -37,7 +37,7 @@ def run(ruleset: Iterable[Rule], evidence: Evidence) -> Result:
     """
     dialect = evidence.history.dialect
     ruleset = tuple(ruleset)
-    rules = [r for r in ruleset if dialect in r.dialects]
+    rules = [r for r in ruleset if dialect in r.dialects and not r.off]
     known = {"rules": ",".join(r.id for r in ruleset)}
     evidence = replace(evidence, settings={**evidence.settings, **known})
     with closing(facts_database.build(evidence)) as facts:

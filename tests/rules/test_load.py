@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from migsafe.errors import RuleInvalid
+from migsafe.errors import ConfigError, RuleInvalid
 from migsafe.model.migration import Dialect
 from migsafe.model.rule import Confidence, Needs, Severity, When
-from migsafe.rules.load import load, read, shipped
+from migsafe.rules.load import enable, load, read, shipped
 
 LEAST = """id = "a-rule"
 title = "t"
@@ -40,6 +40,7 @@ def test_the_least_rule_has_these_defaults(tmp_path):
     assert rule.when is When.STATEMENT
     assert rule.undecided is None
     assert rule.incident is None
+    assert not rule.off
     assert rule.remedy == "first\n    second"
 
 
@@ -53,6 +54,7 @@ when = "before"
 undecided = "note"
 undecided_message = "perhaps"
 explains = ["x", "y"]
+default = "off"
 [remedies]
 django = "d"
 alembic = "a"
@@ -72,6 +74,7 @@ answer = "a"
     assert (rule.for_each, rule.when, rule.undecided) == ("SELECT 1", When.BEFORE, Severity.NOTE)
     assert (rule.undecided_message, rule.explains) == ("perhaps", ("x", "y"))
     assert rule.remedies == (("alembic", "a"), ("django", "d"))
+    assert rule.off
     assert rule.incident is not None
     assert (rule.incident.date, rule.incident.links) == ("2026-01-02", ("l",))
     assert (rule.incident.why[0].question, rule.incident.why[0].answer) == ("q", "a")
@@ -95,6 +98,7 @@ def test_those_that_ship_are_in_order_and_complete():
         (('"schema"', '"data"'), "a rule that needs data must say for_each"),
         (('"a-rule"', '"b-rule"'), "the id b-rule differs from its folder a-rule"),
         (('"t"', "[1]"), "title must be text"),
+        (('id = "a-rule"', 'id = "a-rule"\ndefault = "no"'), "default is 'no', expected one of on"),
         (('"t"', '"t'), "the rule cannot be read"),
     ],
 )
@@ -117,6 +121,14 @@ def test_an_id_that_stands_in_two_folders(tmp_path):
     with pytest.raises(RuleInvalid, match="a-rule exists twice") as caught:
         load([tmp_path / "one", tmp_path / "two"])
     assert caught.value.place == "two/a-rule/rule.toml"
+
+
+def test_a_rule_that_is_off_is_enabled_by_its_id(tmp_path):
+    off = write(tmp_path, LEAST + 'default = "off"\n')
+    rules = load([off.parent.parent])
+    assert [r.off for r in enable(rules, ["a-rule"])] == [False]
+    with pytest.raises(ConfigError, match=r"rules\.enable names a-rul, and there is no such rule"):
+        enable(rules, ["a-rul"])
 
 
 def test_folders_without_a_rule_file_are_passed_over(tmp_path):
