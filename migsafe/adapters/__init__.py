@@ -27,6 +27,7 @@ FRAMEWORKS = {
     "golang-migrate": "migsafe.adapters.sqldir",
     "goose": "migsafe.adapters.sqldir",
     "dbmate": "migsafe.adapters.sqldir",
+    "sqlx": "migsafe.adapters.sqldir",
     "flyway": "migsafe.adapters.sqldir",
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -253,10 +253,8 @@ def _outside(connection: Any) -> bool:
 
 
 def _close(connection: Any) -> None:
-    try:
+    with suppress(Exception):  # a driver's error for one that is closed already
         connection.close()
-    except Exception:  # noqa: S110 - a driver's error for one that is closed already
-        pass
 
 
 # -- what went wrong ------------------------------------------------------------------------------
@@ -286,7 +284,7 @@ def _failure(error: BaseException, gate: _Gate) -> MigsafeError:
 
 
 def told(error: BaseException) -> tuple[str, str]:
-    """The server's code and its message, without detail; ("", text) for an error not of a driver."""
+    """The server's code and its message without detail; ("", text) for any other error."""
     first = error.args[0] if error.args else None
     if isinstance(first, dict) and "C" in first:  # pg8000
         return str(first["C"]), str(first.get("M", ""))

@@ -120,6 +120,15 @@ def dbmate(text: str) -> Sections:
     )
 
 
+_NO_TRANSACTION = re.compile(r"\A-- no-transaction")
+
+
+def sqlx(text: str) -> Sections:
+    """`-- no-transaction` at the very beginning (launchbadge/sqlx, migrate/migration.rs)."""
+    mark = _NO_TRANSACTION.match(text)
+    return Sections(((0, len(text)),), transactional=False if mark else None)
+
+
 # -- the layouts ----------------------------------------------------------------------------------
 
 _NUMBERED = re.compile(
@@ -169,6 +178,16 @@ DBMATE = Layout(
     version_query="SELECT max(version) FROM schema_migrations",
 )
 
+SQLX = Layout(
+    name="sqlx",
+    runs="wrapped",
+    file=re.compile(r"(?P<version>\d+)_(?P<title>.+?)(?:\.(?P<direction>up|down))?\.sql"),
+    read=sqlx,
+    mark=_NO_TRANSACTION,
+    version_tables=("_sqlx_migrations",),
+    version_query="SELECT max(version) FROM _sqlx_migrations WHERE success",
+)
+
 FLYWAY = Layout(
     name="flyway",
     runs="wrapped",
@@ -196,7 +215,7 @@ FLYWAY = Layout(
     ),
 )
 
-LAYOUTS = {x.name: x for x in (FLYWAY, GOOSE, DBMATE, GOLANG_MIGRATE, NUMBERED)}
+LAYOUTS = {x.name: x for x in (FLYWAY, GOOSE, DBMATE, SQLX, GOLANG_MIGRATE, NUMBERED)}
 """All layouts by name, the most telling first."""
 
 
@@ -210,7 +229,7 @@ def recognise(names: list[str], opening: Callable[[str], str]) -> Layout | None:
     if any(n.endswith(".up.sql") and GOLANG_MIGRATE.file.fullmatch(n) for n in names):
         return GOLANG_MIGRATE
     numbered = [n for n in names if _NUMBERED.fullmatch(n)]
-    for layout in (GOOSE, DBMATE):
+    for layout in (GOOSE, DBMATE, SQLX):
         assert layout.mark is not None
         if any(layout.mark.search(opening(n)) for n in numbered[:20]):
             return layout
