@@ -128,7 +128,12 @@ def _not_null(reader: Reader, draft: Draft, _: str) -> None:
 
 
 def _nothing(reader: Reader, draft: Draft, name: str) -> None:
-    """NULL, VISIBLE: what holds anyway."""
+    """VISIBLE: what holds anyway."""
+
+
+def _null(reader: Reader, draft: Draft, name: str) -> None:
+    """NULL holds anyway; but for MODIFY it matters whether it is said."""
+    draft.extras.append(f"null={name}")
 
 
 def _default(reader: Reader, draft: Draft, _: str) -> None:
@@ -263,7 +268,7 @@ def _serial(reader: Reader, draft: Draft, name: str) -> None:
 Attribute = Callable[[Reader, Draft, str], None]
 _ATTRIBUTES: dict[str, Attribute] = {
     "NOT": _not_null,
-    "NULL": _nothing,
+    "NULL": _null,
     "DEFAULT": _default,
     "ON": _on_update,
     "AUTO_INCREMENT": _auto_increment,

@@ -8,7 +8,8 @@ import pytest
 
 from migsafe.engines.mysql import MysqlServer
 from migsafe.engines.mysql_session import MysqlSession
-from migsafe.schema.types_mysql import canonical
+from migsafe.model.schema import Column, Table
+from migsafe.schema.types_mysql import canonical, characters, charset, collation, octets
 
 DECLARED = """
 INT
@@ -86,3 +87,22 @@ def test_every_declared_type_is_spelt_as_the_server_spells_it(
 @pytest.mark.parametrize("text", ["", "(", "int(", "enum", "text(x)", "'x'", "varchar()"])
 def test_nothing_makes_it_fail(text: str) -> None:
     assert isinstance(canonical(text, mariadb=True), str)
+
+
+LATIN = Table("t", options=(("charset", "latin1"), ("collate", "latin1_bin")))
+
+
+@pytest.mark.parametrize(
+    ("column", "table", "expected"),
+    [
+        (Column("c", "varchar(63)"), Table("t"), ("utf8mb4", "", 63, 252)),
+        (Column("c", "varchar(63)"), LATIN, ("latin1", "latin1_bin", 63, 63)),
+        (Column("c", "char(9)", charset="utf8"), LATIN, ("utf8mb3", "", 9, 27)),
+        (Column("c", "text"), Table("t"), ("utf8mb4", "", 16_383, None)),
+        (Column("c", "varbinary(9)"), Table("t"), ("utf8mb4", "", 9, 9)),
+        (Column("c", "int"), Table("t"), ("utf8mb4", "", None, None)),
+    ],
+)
+def test_how_long_a_text_may_be(column: Column, table: Table, expected: tuple[object, ...]) -> None:
+    found = (charset(column, table), collation(column, table))
+    assert (*found, characters(column, table), octets(column, table)) == expected
