@@ -363,7 +363,7 @@ CREATE TABLE failure (
   col_no INTEGER NOT NULL,   -- column of the text
   tbl TEXT NOT NULL COLLATE NOCASE,
   col TEXT NOT NULL COLLATE NOCASE,
-  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list; interrupted: unnoticed where the relaunch comes through, invalid index where a concurrent build left one
+  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list; interrupted: unnoticed where the relaunch comes through, finished build where one of several concurrent builds stops it
   error TEXT NOT NULL,       -- the engine's message, without values
   detail TEXT NOT NULL,      -- readable text, without values
   deliberate INTEGER NOT NULL, -- did a statement ask for it in so many words?
