@@ -29,7 +29,7 @@ docs: $(READY)
 
 scoreboard: $(READY)
 	@if [ -f "$(INCIDENTS)/score.py" ]; then \
-	  $(BIN)/python "$(INCIDENTS)/score.py" --root "$(INCIDENTS)/sqlite" fixtures/incidents \
+	  $(BIN)/python "$(INCIDENTS)/score.py" --root "$(INCIDENTS)/sqlite" "$(INCIDENTS)/server" fixtures/incidents \
 	    --migsafe "$(abspath $(BIN))/migsafe"; \
 	else \
 	  echo "no scoreboard: $(INCIDENTS)/score.py is not here (set INCIDENTS=folder)"; \

@@ -12,13 +12,18 @@ from migsafe.model.schema import Column, Schema, Table
 from migsafe.sql.split import split
 
 
-def evidence(*texts: str, runner: Runner | None = None, base: Schema | None = None) -> Evidence:
+def evidence(
+    *texts: str,
+    runner: Runner | None = None,
+    base: Schema | None = None,
+    dialect: Dialect = Dialect.SQLITE,
+) -> Evidence:
     migrations: list[Migration] = []
     for n, text in enumerate(texts, 1):
         parents = (migrations[-1].revision,) if migrations else ()
-        statements = split(text, Dialect.SQLITE, f"{n}.sql")
+        statements = split(text, dialect, f"{n}.sql")
         migrations.append(Migration(str(n), f"{n}.sql", parents, statements=statements))
-    history = History(Dialect.SQLITE, "numbered", tuple(migrations))
+    history = History(dialect, "numbered", tuple(migrations))
     bases: dict[str | None, Schema] = {} if base is None else {None: base}
     return analyse(history, {"1"}, runner or Runner(), {"today": "2026-01-01"}, bases)
 
@@ -69,6 +74,28 @@ def test_transactions_are_followed(text, runner, states):
 )
 def test_foreign_keys_are_followed(text, runner, last):
     assert evidence(text, runner=runner).steps[-1].statement.foreign_keys is last
+
+
+@pytest.mark.parametrize(
+    ("dialect", "off"),
+    [
+        (Dialect.MYSQL, "SET SESSION foreign_key_checks = OFF;"),
+        (Dialect.POSTGRES, "SET session_replication_role = replica;"),
+    ],
+)
+def test_servers_check_foreign_keys_until_they_are_told_not_to(dialect, off):
+    made = evidence(f"SELECT 1; {off} SELECT 2;", "SELECT 3;", dialect=dialect)
+    assert [s.statement.foreign_keys for s in made.steps] == [True, True, False, True]
+
+
+@pytest.mark.parametrize(
+    ("checks", "algorithm"), [("SET foreign_key_checks = 0;", "inplace"), ("SELECT 1;", "copy")]
+)
+def test_mysql_adds_a_foreign_key_in_place_where_nothing_checks_it(checks, algorithm):
+    tables = "CREATE TABLE p (id int PRIMARY KEY); CREATE TABLE c (id int);"
+    change = f"{checks} ALTER TABLE c ADD FOREIGN KEY (id) REFERENCES p (id);"
+    made = evidence(tables, change, dialect=Dialect.MYSQL)
+    assert [e.algorithm for e in made.steps[-1].effects] == [algorithm]
 
 
 def test_the_rehearsal_tells_the_first_statement_that_cannot_run():

@@ -50,6 +50,7 @@ without = ["json", "fts5"]
 library = "lib.so"
 [rules]
 paths = ["mine", "ours"]
+enable = ["a-rule"]
 """
     assert load(tmp_path, text) == Config(
         root=tmp_path,
@@ -60,7 +61,7 @@ paths = ["mine", "ours"]
         samples=Samples("old"),
         launch=Launch("a.sql", "b.sql", "c.sql", True, ("./smoke", "{db}")),
         engine=Engine("3.31", ("json", "fts5"), "lib.so"),
-        rules=Rules(("mine", "ours")),
+        rules=Rules(("mine", "ours"), ("a-rule",)),
     )
 
 

@@ -90,7 +90,8 @@ def _create_table(reader: Reader, common: Operation) -> Operation:
 
 def _is_query_list(reader: Reader) -> bool:
     """CREATE TABLE t (a, b) AS SELECT: names without types."""
-    return reader.tokens[reader.at + 1].kind in NAMES and reader.peek(2) in {",", ")"}
+    named = [t.kind in NAMES for t in reader.tokens[reader.at + 1 : reader.at + 2]]
+    return any(named) and reader.peek(2) in {",", ")"}
 
 
 def _partition(reader: Reader, common: Operation, made: Table) -> Operation:

@@ -47,6 +47,7 @@ def test_list_in_text_and_json(project, inside):
             "title",
             "severity",
             "confidence",
+            "default",
             "category",
             "needs",
             "dialects",

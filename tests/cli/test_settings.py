@@ -104,7 +104,7 @@ def test_settings_reach_the_rules_and_the_replay(project, inside):
     assert rule not in inside("lint", "--format", "json", cwd=old).rules
 
 
-def test_what_this_version_cannot_do_is_said(project, inside):
+def test_what_means_nothing_with_sqlite_is_said(project, inside):
     text = (
         "[launch]\nold_queries = 'compat.sql'\n"
         "[engine]\nlive_traffic = true\ndsn = 'postgresql://x'\n[downgrade]\ncheck = true\n"
@@ -112,7 +112,7 @@ def test_what_this_version_cannot_do_is_said(project, inside):
     root = project({"migrations/0001_users.sql": USERS, "migsafe.toml": text})
     run = inside("check", "--format", "json", cwd=root)
     assert run.code == 0
-    later = [n["what"] for n in run.json["not_run"] if n["why"] == "this version cannot do it yet"]
+    later = [n["what"] for n in run.json["not_run"] if n["why"] == "it is for PostgreSQL and MySQL"]
     assert later == [
         "[launch] old_queries",
         "[engine] dsn",
@@ -125,3 +125,16 @@ def test_dialect_of_the_command_line_beats_the_configuration(project, inside):
     run = inside("lint", "--dialect", "postgres", "--format", "json", cwd=root)
     assert run.json["checked"]["dialect"] == "postgres"
     assert inside("lint", "--format", "json", cwd=root).json["checked"]["dialect"] == "sqlite"
+
+
+def test_a_rule_of_taste_speaks_only_where_it_is_enabled(project, inside):
+    files = {"migrations/0001_song.sql": "CREATE TABLE song (id serial PRIMARY KEY);\n"}
+    settings = 'dialect = "postgres"\n'
+    silent = project({**files, "migsafe.toml": settings})
+    assert inside("lint", "--format", "json", cwd=silent).rules == []
+    enabled = {**files, "migsafe.toml": settings + '[rules]\nenable = ["prefer-bigint"]\n'}
+    assert inside("lint", "--format", "json", cwd=project(enabled)).rules == ["prefer-bigint"]
+    wrong = {**files, "migsafe.toml": settings + '[rules]\nenable = ["prefer-bigin"]\n'}
+    run = inside("lint", cwd=project(wrong))
+    assert run.code == 2
+    assert "did you mean prefer-bigint?" in run.err

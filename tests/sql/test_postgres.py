@@ -241,7 +241,7 @@ def test_a_block_is_read_as_far_as_it_is_plain_sql() -> None:
 @pytest.mark.parametrize(
     "sql",
     ["ALTER TABLE t FROB", "CREATE FROB x", "DROP FROB", "ALTER TABLE t ADD COLUMN", "SET x",
-     "FROB", "CREATE TABLE t (a int", "ALTER TYPE e ADD VALUE x"],
+     "FROB", "CREATE TABLE t (a int", "CREATE TABLE t (", "ALTER TYPE e ADD VALUE x"],
 )  # fmt: skip
 def test_what_cannot_be_read_says_so(sql: str) -> None:
     assert read(sql)[-1].kind is Kind.UNREAD
