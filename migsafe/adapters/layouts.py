@@ -124,7 +124,7 @@ _NO_TRANSACTION = re.compile(r"\A-- no-transaction")
 
 
 def sqlx(text: str) -> Sections:
-    """`-- no-transaction` at the very beginning (launchbadge/sqlx, migrate/migration.rs)."""
+    """`-- no-transaction` at the very beginning (launchbadge/sqlx, migrate/source.rs)."""
     mark = _NO_TRANSACTION.match(text)
     return Sections(((0, len(text)),), transactional=False if mark else None)
 

@@ -10,6 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -32,17 +33,30 @@ from migsafe.model.report import Conclusion, Report
 from migsafe.model.rule import Rule, Severity
 from migsafe.rules.run import run
 
+if TYPE_CHECKING:
+    from migsafe.cli.fixes import Result
+
 
 @click.command("lint")
 @click.argument("files", nargs=-1, metavar="[FILES]...")
 @click.option(
     "--stdin-filename", metavar="FILE", help="The file that standard input stands for (with -)."
 )
+@click.option(
+    "--fix",
+    "mode",
+    flag_value="fix",
+    help="Rewrite what is provably safe: in the FILES, else in the newest migration.",
+)
+@click.option(
+    "--diff", "mode", flag_value="diff", help="Print what --fix would change, and change nothing."
+)
 @options.project
 @options.report
 def command(
     files: tuple[str, ...],
     stdin_filename: str | None,
+    mode: str | None,
     config: Path | None,
     dialect: str | None,
     today: str | None,
@@ -63,14 +77,32 @@ def command(
     started = time.perf_counter()
     stdin = _stdin(files, stdin_filename)
     written = output.targets(outputs)
-    projects = open_all(Request(config, dialect, today, stdin))
+    request = Request(config, dialect, today, stdin)
+    projects = open_all(request)
     if stdin is not None and stdin.name:
         files = tuple(stdin.name if f == "-" else f for f in files)
     least = Severity.parse(fail_on) if fail_on else projects[0].config.fail_on
-    reports = [lint(p, files, least) for p in projects]
+    done = _rewritten(projects, files, request, mode) if mode else None
+    reports = [lint(p, files, least) for p in (done.projects if done else projects)]
     report = replace(_together(reports), seconds=time.perf_counter() - started)
-    output.write(report, format_, written, color, -1 if quiet else verbose)
+    if mode == "fix" and done:
+        report = replace(report, rewrites=done.rewrites)
+    shown = done.diff if mode == "diff" and done else None
+    output.write(report, format_, written, color, -1 if quiet else verbose, shown)
     return output.exit_code(report)
+
+
+def _rewritten(
+    projects: tuple[Project, ...], files: tuple[str, ...], request: Request, mode: str
+) -> Result:
+    # The modules of the rewrites are not for the path of a plain `lint`.
+    from migsafe.cli.fixes import refusals, rewrite  # noqa: PLC0415
+
+    done = rewrite(projects, files, request, write=mode == "fix")
+    if mode == "diff":
+        for line in refusals(done.rewrites):
+            click.echo(line, err=True)
+    return done
 
 
 def _stdin(files: tuple[str, ...], name: str | None) -> Standard | None:

@@ -42,17 +42,27 @@ def targets(outputs: tuple[str, ...]) -> list[tuple[str, Path]]:
 
 
 def write(
-    report: Report, format_: str, files: list[tuple[str, Path]], color: str, verbosity: int
+    report: Report,
+    format_: str,
+    files: list[tuple[str, Path]],
+    color: str,
+    verbosity: int,
+    shown: str | None = None,
 ) -> None:
-    """Print the report and write the files. Raises UsageError for a file that cannot be written."""
+    """Print the report (or `shown` in its place) and write the files.
+
+    Raises UsageError for a file that cannot be written.
+    """
     for name, path in files:
         try:
             path.write_text(_render(report, name, 0, coloured=False), encoding="utf-8")
         except OSError as error:
             raise UsageError(f"{path} cannot be written: {error.strerror}") from error
     coloured = format_ == "text" and _coloured(color)
+    if shown is None:
+        shown = _render(report, format_, verbosity, coloured=coloured)
     try:
-        sys.stdout.write(_render(report, format_, verbosity, coloured=coloured))
+        sys.stdout.write(shown)
         sys.stdout.flush()
     except BrokenPipeError:
         # `migsafe lint | head -1` must not change the exit code.

@@ -23,6 +23,8 @@ class Scenario(StrEnum):
     OTHER_START = "other-start"
     MADE = "made"
     OLD_ENGINE = "old-engine"
+    TRAFFIC = "live-traffic"
+    DOWNGRADE = "downgrade"
 
 
 class Verdict(StrEnum):
@@ -36,6 +38,7 @@ class Verdict(StrEnum):
     DATA_LOST = "data-lost"
     DRIFTED = "drifted"
     GROWS = "grows-too-fast"
+    BLOCKS = "blocks-traffic"
     OK = "ok"
 
 
@@ -122,6 +125,22 @@ class Ran:
 
 
 @dataclass(frozen=True, slots=True)
+class Effected:
+    """What one statement did to a table that was there before the migration, seen on a server.
+
+    `lock` is the strongest that it took anew, in SQL's spelling; `rewrote`: the table has another
+    file; `read` and `written` are rows.
+    """
+
+    place: Place
+    table: str
+    lock: str
+    rewrote: bool = False
+    read: int = 0
+    written: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Outcome:
     """Everything one case gave: its verdict, its observations, the answers to its probes."""
 
@@ -137,6 +156,8 @@ class Outcome:
     looks: int = 0  # the work of its statements, in the unit of engines.sqlite_guard
     tried: int = 1  # how many replays it stands for
     complete: bool = True  # False: a budget ended it early
+    effected: tuple[Effected, ...] = ()
+    rows: tuple[tuple[str, int], ...] = ()  # of the tables of a server, before the migration
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,20 @@ class MutationScore:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewrite:
+    """What `lint --fix` made of a finding: `what` it wrote, or why it did not (`done` False).
+
+    `line` counts in the file as it was before.
+    """
+
+    rule: str
+    path: str
+    line: int
+    what: str
+    done: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySummary:
     """What was replayed: the number of cases, and the failures grouped by fingerprint.
 
@@ -72,3 +86,4 @@ class Report:
     dialect: str
     replay: ReplaySummary | None = None
     seconds: float = 0.0
+    rewrites: tuple[Rewrite, ...] | None = None  # None: nothing was to be rewritten

@@ -38,6 +38,8 @@ def _page(rule: Rule, examples: tuple[Example, ...], said: str) -> Iterator[str]
     yield f"- severity: {rule.severity}, confidence: {rule.confidence}"
     yield f"- needs: {_NEEDS[rule.needs]}"
     yield f"- dialects: {', '.join(str(d) for d in rule.dialects)}"
+    if rule.fix:
+        yield "- `migsafe lint --fix` rewrites it where that is provably safe"
     if rule.off:
         yield f'- off by default: `enable = ["{rule.id}"]` in `[rules]` of migsafe.toml'
     yield ""

@@ -92,7 +92,8 @@ def test_a_limit_stands_above_the_comments_of_its_statement(project, migsafe):
 def test_flyway_says_it_in_the_file_beside(project, migsafe):
     said = POSTGRES + '[migrations]\nframework = "flyway"\npath = "sql"\n'
     root = project({"migsafe.toml": said, "sql/V1__a.sql": BASE, "sql/V1.1__b.sql": INDEX})
-    migsafe("lint", "--fix", cwd=root)
+    run = migsafe("lint", "--fix", cwd=root)
+    assert "unless postgresql.transactional.lock is false" in run.out
     assert (root / "sql/V1.1__b.sql.conf").read_text() == "executeInTransaction=false\n"
 
 
@@ -226,6 +227,27 @@ def test_django_builds_concurrently_in_a_migration_that_is_not_atomic(project, m
         "models\nfrom django.contrib.postgres.operations import AddIndexConcurrently\n",
         1,
     )
+
+
+def test_django_sets_a_limit_by_an_operation_of_its_own(project, migsafe):
+    after = '    dependencies = [("app", "0001_first")]\n'
+    column = '        migrations.AddField("t", "d", models.IntegerField(null=True)),\n'
+    limit = (
+        "        migrations.RunSQL(\"SET LOCAL lock_timeout = '2s'\", migrations.RunSQL.noop),\n"
+    )
+    root = project(
+        {
+            "migsafe.toml": POSTGRES,
+            "manage.py": "",
+            "app/migrations/__init__.py": "",
+            "app/migrations/0001_first.py": DJANGO.format(head="", body=MODEL),
+            "app/migrations/0002_column.py": DJANGO.format(head=after, body=column),
+        }
+    )
+    run = migsafe("lint", "--fix", "--format", "json", cwd=root)
+    assert fixed(run) == {"lock-timeout-missing"}
+    written = (root / "app/migrations/0002_column.py").read_text()
+    assert written == DJANGO.format(head=after, body=limit + column)
 
 
 # -- what is refused -------------------------------------------------------------------------------

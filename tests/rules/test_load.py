@@ -8,7 +8,7 @@ import pytest
 
 from migsafe.errors import ConfigError, RuleInvalid
 from migsafe.model.migration import Dialect
-from migsafe.model.rule import Confidence, Needs, Severity, When
+from migsafe.model.rule import Confidence, Fix, Needs, Severity, When
 from migsafe.rules.load import enable, load, read, shipped
 
 LEAST = """id = "a-rule"
@@ -135,3 +135,14 @@ def test_folders_without_a_rule_file_are_passed_over(tmp_path):
     (tmp_path / "draft").mkdir()
     (tmp_path / "README.md").touch()
     assert load([tmp_path]) == ()
+
+
+def test_a_rule_names_a_fix_that_there_is(tmp_path):
+    assert read(write(tmp_path, LEAST)).fix is None
+    assert read(write(tmp_path, f'{LEAST}fix = "concurrently"\n')).fix is Fix.CONCURRENTLY
+    with pytest.raises(RuleInvalid, match="fix is 'magic', expected one of concurrently, "):
+        read(write(tmp_path, f'{LEAST}fix = "magic"\n'))
+
+
+def test_every_fix_is_named_by_a_rule_that_ships():
+    assert {rule.fix for rule in load([shipped()])} >= set(Fix)
