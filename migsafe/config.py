@@ -49,6 +49,7 @@ class Launch:
     command: tuple[str, ...] = ()  # a program and its arguments; {db}: the migrated database
     callable: str | None = None  # "package.module:function", called with the database's path
     models: str | None = None  # "package.module:Base": SQLAlchemy models that read every row
+    old_queries: str | None = None  # what the old version still runs beside the new one
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,13 +60,24 @@ class Engine:
     without: tuple[str, ...] = ()
     library: str | None = None
     live_traffic: bool | None = None  # does a service keep running while this migrates?
+    dsn: str | None = None  # a server to try on: databases of our own are made in it
+    run_as: str | None = None  # the role that runs the migration
+
+
+@dataclass(frozen=True, slots=True)
+class Downgrade:
+    """Is the way back tried as well, and what does the new version write before?"""
+
+    check: bool = False
+    after_upgrade: str | None = None  # file of statements
 
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """Folders of rules beside those that ship."""
+    """Folders of rules beside those that ship, and the rules to run that are off by default."""
 
     paths: tuple[str, ...] = ()
+    enable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +93,8 @@ class Config:
     launch: Launch = field(default_factory=Launch)
     engine: Engine = field(default_factory=Engine)
     rules: Rules = field(default_factory=Rules)
-    later: tuple[str, ...] = ()  # keys of the contract that this version does not act on
+    downgrade: Downgrade = field(default_factory=Downgrade)
+    later: tuple[str, ...] = ()  # keys that are set and mean nothing with SQLite
 
 
 _KEYS: Mapping[str, Mapping[str, type]] = {
@@ -122,14 +135,14 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
         "dsn": str,
     },
     "downgrade": {"check": bool, "after_upgrade": str},
-    "rules": {"paths": list},
+    "rules": {"paths": list, "enable": list},
 }
-_LATER: Mapping[str, tuple[str, ...]] = {
+_ON_SERVERS: Mapping[str, tuple[str, ...]] = {
     "launch": ("old_queries",),
     "engine": ("run_as", "dsn"),
     "downgrade": ("check", "after_upgrade"),
 }
-"""Keys that are known and checked, but not acted on yet: reports list them as not run."""
+"""Keys that mean something on servers only: with SQLite, reports list them as not run."""
 
 _CHOICES: Mapping[str, tuple[str, ...]] = {
     "dialect": tuple(Dialect),
@@ -214,10 +227,11 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
         samples=Samples(**table.get("samples", {})),
         launch=Launch(**_now(table, "launch")),
         engine=Engine(**_now(table, "engine")),
-        rules=Rules(paths=tuple(table.get("rules", {}).get("paths", ()))),
+        rules=Rules(**{k: tuple(v) for k, v in table.get("rules", {}).items()}),
+        downgrade=Downgrade(**table.get("downgrade", {})),
         later=tuple(
             f"[{section}] {key}"
-            for section, keys in _LATER.items()
+            for section, keys in _ON_SERVERS.items()
             for key in keys
             if table.get(section, {}).get(key)
         ),
@@ -225,11 +239,10 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
 
 
 def _now(table: Mapping[str, Any], section: str) -> dict[str, Any]:
-    """What this version acts on in a section; lists become tuples, as settings are frozen."""
+    """A section's settings; lists become tuples, as settings are frozen."""
     return {
         key: tuple(value) if isinstance(value, list) else value
         for key, value in table.get(section, {}).items()
-        if key not in _LATER[section]
     }
 
 

@@ -89,7 +89,7 @@ def test_every_field_has_its_key(section, kind):
 
 
 def test_later_keys_are_known_keys():
-    for section, keys in config._LATER.items():
+    for section, keys in config._ON_SERVERS.items():
         assert set(keys) <= set(config._KEYS[section])
 
 

@@ -23,12 +23,11 @@ from migsafe.errors import (
     ConfigError,
     MigsafeError,
     NothingToCheck,
-    ReplayAborted,
     UnreadableSample,
 )
 from migsafe.facts import build
 from migsafe.model.evidence import Evidence, NotRun
-from migsafe.model.migration import Dialect, History, Kind
+from migsafe.model.migration import Dialect, Kind
 from migsafe.model.outcome import Failure, Outcome, Probe, Scenario, Verdict
 from migsafe.model.report import ReplaySummary, Report
 from migsafe.model.rule import Needs, Rule, Severity
@@ -172,10 +171,13 @@ def check(
     `ruleset` None: the rules that ship and the project's own.
     """
     effort = effort or Effort()
-    _require_sqlite(project.history)
-    project = replace(project, history=read(project.history))
-    material = _material(project)
     ruleset = project.rules() if ruleset is None else ruleset
+    project = replace(project, history=read(project.history))
+    if project.history.dialect is not Dialect.SQLITE:
+        from migsafe.cli import check_servers  # noqa: PLC0415 - it builds on this module
+
+        return check_servers.check(project, fail_on, effort, ruleset, _progress())
+    material = _material(project)
     evidence = _analysed(project, material)
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
@@ -210,14 +212,6 @@ def _scored(
         return replace(report, not_run=(*report.not_run, found))
     assert report.replay is not None
     return replace(report, replay=replace(report.replay, mutants=found))
-
-
-def _require_sqlite(history: History) -> None:
-    if history.dialect is not Dialect.SQLITE:
-        raise ReplayAborted(
-            f"replay on {history.dialect} is not part of this version",
-            hint="`migsafe lint` works without a database",
-        )
 
 
 def _material(project: Project) -> _Material:
@@ -385,7 +379,7 @@ def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotR
         yield from exploration.missing(project.config.samples)
     yield from old_engines.not_played(project, material.samples)
     for key in project.config.later:
-        yield NotRun(key, "this version cannot do it yet")
+        yield NotRun(key, "it is for PostgreSQL and MySQL")
 
 
 def _summary(material: _Material, evidence: Evidence, seconds: float) -> ReplaySummary:

@@ -55,7 +55,14 @@ def launch_plan(project: Project) -> LaunchPlan:
     )
 
 
-def _statements(project: Project, name: str | None, key: str) -> tuple[Statement, ...]:
+def queries_of(project: Project, name: str | None, section: str, key: str) -> tuple[Query, ...]:
+    """The statements of a configured file, () for none. Raises ConfigError."""
+    return tuple(_query(s) for s in _statements(project, name, key, section))
+
+
+def _statements(
+    project: Project, name: str | None, key: str, section: str = "launch"
+) -> tuple[Statement, ...]:
     if name is None:
         return ()
     path = project.config.root / name
@@ -64,7 +71,9 @@ def _statements(project: Project, name: str | None, key: str) -> tuple[Statement
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise ConfigError(f"{name} cannot be read: {reason}", hint=f"see [launch] {key}") from error
+        raise ConfigError(
+            f"{name} cannot be read: {reason}", hint=f"see [{section}] {key}"
+        ) from error
     if _by_room(key, name):
         statements = room.statements(text, shown)
     else:

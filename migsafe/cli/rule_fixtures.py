@@ -17,7 +17,7 @@ from migsafe.errors import MigsafeError, RuleInvalid
 from migsafe.model.finding import Finding
 from migsafe.model.migration import Dialect, Kind
 from migsafe.model.report import Report
-from migsafe.model.rule import Rule, Severity
+from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.rules.load import PACKAGED, enable
 from migsafe.sql.parse import operations
 from migsafe.sql.split import split
@@ -25,7 +25,11 @@ from migsafe.sql.split import split
 KINDS = ("fail", "pass")
 _MARK = re.compile(r"(?:--|#)\s*expect:\s*(?P<rules>[a-z0-9, -]+)")
 _MARKED = {".sql", ".py", ".toml"}
-_LAUNCH = {"new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants"}
+_LAUNCH = {
+    "new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants",
+    "compat.sql": "old_queries",
+}  # fmt: skip
+_COPIED = (*_LAUNCH, "after_upgrade.sql")
 _DDL = {Kind.CREATE_TABLE, Kind.CREATE_INDEX, Kind.CREATE_TRIGGER, Kind.CREATE_VIEW}
 _ROWS = {Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.COPY}
 _SECONDS = 3.0  # a fixture is small: what takes longer never ends
@@ -78,7 +82,8 @@ def cases(rule: Rule, kind: str) -> tuple[Path, ...]:
 def run(rule: Rule, ruleset: tuple[Rule, ...], kind: str, case: Path) -> CaseResult:
     """Run one fixture and judge it; errors become part of the result."""
     try:
-        report = judge(enable(ruleset, [rule.id]), case)
+        replayed = rule.needs is Needs.OUTCOMES
+        report = judge(enable(ruleset, [rule.id]), case, on_server=replayed)
     except RuleInvalid:
         raise
     except MigsafeError as error:
@@ -112,8 +117,10 @@ def _marks(case: Path, rule_id: str) -> Iterator[Spot]:
                 yield Spot(name, number)
 
 
-def judge(ruleset: tuple[Rule, ...], case: Path) -> Report:
+def judge(ruleset: tuple[Rule, ...], case: Path, *, on_server: bool = False) -> Report:
     """Check the fixture as a project of its own, in a temporary folder.
+
+    One for PostgreSQL or MySQL is only linted unless its rule has to see it run `on_server`.
 
     Raises MigsafeError where it cannot be read.
     """
@@ -122,6 +129,8 @@ def judge(ruleset: tuple[Rule, ...], case: Path) -> Report:
         dialect = dialect_of(case)
         _build(case, root, dialect)
         project = _project(root)
+        if dialect is not Dialect.SQLITE and on_server:
+            return check(project, Severity.ERROR, Effort(1, made=False), ruleset)
         if dialect is not Dialect.SQLITE:
             return lint(project, _changes(root), Severity.ERROR, ruleset)
         if (case / "old.sql").is_file():
@@ -156,10 +165,10 @@ def _build(case: Path, root: Path, dialect: Dialect) -> None:
     old = case / "old.sql"
     if old.is_file() and not (case / "migrations").is_dir():
         (migrations / _OLD).write_text(_schema_of(old, dialect), encoding="utf-8")
-    for launch in _LAUNCH:
+    for launch in _COPIED:
         if (case / launch).is_file():
             shutil.copy(case / launch, root / launch)
-    if old.is_file() and dialect is Dialect.SQLITE:
+    if old.is_file():
         _add_sample(root, old, "base" if (case / "migrations").is_dir() else "0000")
     (root / config.NAME).write_text(_settings(case, dialect), encoding="utf-8")
 
@@ -185,7 +194,7 @@ def _schema_of(old: Path, dialect: Dialect) -> str:
 def _settings(case: Path, dialect: Dialect) -> str:
     own = case / config.NAME
     text = own.read_text(encoding="utf-8") if own.is_file() else ""
-    if dialect is Dialect.SQLITE and (case / "old.sql").is_file() and "[samples]" not in text:
+    if (case / "old.sql").is_file() and "[samples]" not in text:
         text += '\n[samples]\npath = "samples"\n'
     launch = [f'{key} = "{name}"' for name, key in _LAUNCH.items() if (case / name).is_file()]
     if launch and "[launch]" not in text:

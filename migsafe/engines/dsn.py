@@ -5,7 +5,7 @@ from __future__ import annotations
 import getpass
 import re
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from migsafe.engines.servers import Address
 from migsafe.errors import ConfigError
@@ -43,6 +43,21 @@ def address(dsn: str, port: int, socket: str, database: str) -> Address:
         database=given.get("dbname") or database,
         tls=False if path else _tls(given),
     )
+
+
+def url(scheme: str, address: Address, database: str) -> str:
+    """The URL of a database there, as clients and `address` read it; it holds the password."""
+    who = quote(address.user, safe="") + (
+        ":" + quote(address.password, safe="") if address.password else ""
+    )
+    if address.socket and scheme == "postgresql":
+        folder, _, file = address.socket.rpartition("/")
+        asked = {"host": folder, "port": file.rpartition(".")[2]}
+        return f"{scheme}://{who}@/{database}?{urlencode(asked, safe='/')}"
+    if address.socket:
+        return f"{scheme}://{who}@localhost/{database}?{urlencode({'unix_socket': address.socket})}"
+    host = f"[{address.host}]" if ":" in address.host else address.host
+    return f"{scheme}://{who}@{host}:{address.port}/{database}"
 
 
 def _bad(why: str) -> ConfigError:

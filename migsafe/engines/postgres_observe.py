@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from migsafe.engines.postgres_session import PostgresSession, first_word
@@ -44,7 +44,13 @@ _POLLS = 0.002  # seconds between two looks at another session's locks
 
 
 @dataclass(frozen=True, slots=True)
-class _Relation:
+class Relation:
+    """A relation as the session sees it: `kind` as in pg_class, `modes` its own locks on it.
+
+    `file` changes where the relation is written anew; `read` and `written` are the rows that the
+    transaction has read in full scans, and changed.
+    """
+
     name: str
     kind: str
     file: int | None
@@ -53,8 +59,28 @@ class _Relation:
     modes: frozenset[str]
 
 
-_State = Mapping[int, _Relation]
-_NEW = _Relation("", "", None, 0, 0, frozenset())
+State = Mapping[int, Relation]
+"""The relations of a database, by oid."""
+
+_NEW = Relation("", "", None, 0, 0, frozenset())
+
+
+def table_names(ask: Callable[[str], Rows]) -> list[tuple[str, str]]:
+    """The tables that hold rows: their names as in `Schema`, and quoted for SQL."""
+    asked = ask(
+        f"SELECT {_NAME}, c.oid::regclass::text FROM pg_catalog.pg_class c"
+        " JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+        f" WHERE c.relkind IN ('r', 'm') AND {_OURS} ORDER BY 1"
+    )
+    return [(str(name), str(spelled)) for name, spelled in asked]
+
+
+def look(ask: Callable[[str], Rows]) -> State:
+    """The state that the session sees which answers."""
+    return {
+        int(oid): Relation(name, kind, file, int(read), int(written), _modes(modes))
+        for oid, name, kind, file, read, written, modes in ask(_QUESTION)
+    }
 
 
 class Observer:
@@ -66,7 +92,7 @@ class Observer:
 
     def __init__(self, session: PostgresSession) -> None:
         self._session = session
-        self._before: _State = {}
+        self._before: State = {}
         self._known = False
 
     def run(self, sql: str, seconds: float | None = None) -> tuple[Rows, Observed]:
@@ -84,7 +110,7 @@ class Observer:
             self._session.execute("BEGIN")
         try:
             if own or not self._known:
-                self._before = self._look()
+                self._before = look(self._session.execute)
             rows = self._session.execute(sql, seconds)
             seen = self._after()
         except BaseException:
@@ -101,23 +127,17 @@ class Observer:
         if not self._session.in_transaction():
             self._known = False
             return Observed()
-        after = self._look()
+        after = look(self._session.execute)
         seen = difference(self._before, after)
         self._before, self._known = after, True
         return seen
-
-    def _look(self) -> _State:
-        return {
-            int(oid): _Relation(name, kind, file, int(read), int(written), _modes(modes))
-            for oid, name, kind, file, read, written, modes in self._session.execute(_QUESTION)
-        }
 
 
 def _modes(text: str | None) -> frozenset[str]:
     return frozenset(text.split(",")) if text else frozenset()
 
 
-def difference(before: _State, after: _State) -> Observed:
+def difference(before: State, after: State) -> Observed:
     """What a statement did between two states of the same transaction."""
     made = [(_NEW, now) for oid, now in after.items() if oid not in before]
     kept = [(before[oid], now) for oid, now in after.items() if oid in before]

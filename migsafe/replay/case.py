@@ -63,14 +63,22 @@ ROW_LIMIT = 1000
 """A probe counts at most this many rows."""
 
 _VERDICTS = (
-    (Verdict.RAISED, {"raised"}),
+    (Verdict.RAISED, {"raised", "waits-for-itself"}),
     (Verdict.TOO_SLOW, {"too-slow"}),
     (Verdict.BRICKED, {"interrupted", "storage-full", "locked"}),
     (
         Verdict.LAUNCH_FAILED,
-        {"launch-query", "launch-insert", "second-launch", "integrity", *own_code.KINDS},
+        {
+            "launch-query",
+            "launch-insert",
+            "second-launch",
+            "integrity",
+            "old-query",
+            "downgrade",
+            *own_code.KINDS,
+        },
     ),
-    (Verdict.DATA_LOST, {*checks.LOSSES, "undecodable", "misfit", "invariant"}),
+    (Verdict.DATA_LOST, {*checks.LOSSES, "undecodable", "misfit", "invariant", "sequence-behind"}),
     (Verdict.DRIFTED, {"drifted", "foreign-keys"}),
     (Verdict.GROWS, {"growth", "growth-of-copies"}),
 )
@@ -91,13 +99,14 @@ class _Prober:
 
     def before_statement(self, database: sqlite3.Connection, sent: Sent) -> None:
         for probe in self.probes:
-            if probe.when is When.STATEMENT and _same_place(probe, sent):
+            if probe.when is When.STATEMENT and same_place(probe, sent):
                 passes = self.trusting and probe.certain
                 answer = ProbeResult(probe.rule, probe.candidate, 0)
                 self.results.append(answer if passes else ask(database, probe))
 
 
-def _same_place(probe: Probe, sent: Sent) -> bool:
+def same_place(probe: Probe, sent: Sent) -> bool:
+    """Does the question belong to this statement?"""
     same_line = (probe.place.path, probe.place.line) == (sent.place.path, sent.place.line)
     return same_line and (sent.read is None or probe.place.column == sent.place.column)
 

@@ -25,13 +25,17 @@ def check(data: bytes, command: Command | None, seconds: float) -> Iterator[Obse
     with TemporaryDirectory(prefix="migsafe-", ignore_cleanup_errors=True) as folder:
         path = Path(folder) / _NAME
         engine.write_clone(data, path)
-        error = _run(command, path, seconds)
+        error = run(command, str(path), seconds)
     if error:
         yield Observation("launch-command", command.place, error=error)
 
 
-def _run(command: Command, path: Path, seconds: float) -> str:
-    argv = [word.replace("{db}", str(path)) for word in command.argv]
+def run(command: Command, database: str, seconds: float) -> str:
+    """The command's failure in words, "" for none; `database` is put for `{db}`.
+
+    Raises CannotStart.
+    """
+    argv = [word.replace("{db}", database) for word in command.argv]
     try:
         # A session of its own: what the command started ends with it when the time is over.
         process = subprocess.Popen(  # noqa: S603 - the user's own command, as configured

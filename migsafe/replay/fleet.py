@@ -23,7 +23,7 @@ from migsafe.replay.plan import Plan
 
 LAUNCH = {
     "raised", "too-slow", "launch-query", "launch-command", "launch-callable", "second-launch",
-    "integrity",
+    "integrity", "waits-for-itself",
 }  # fmt: skip
 """The kinds of observation after which the app does not start."""
 

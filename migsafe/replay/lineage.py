@@ -37,9 +37,15 @@ class Lineage:
     `ran` are those that a runner of program code really sent; None: the migrations say it all.
     """
 
-    def __init__(self, pending: tuple[Migration, ...], ran: tuple[Ran, ...] | None = None) -> None:
+    def __init__(
+        self,
+        pending: tuple[Migration, ...],
+        ran: tuple[Ran, ...] | None = None,
+        dialect: Dialect = Dialect.SQLITE,
+    ) -> None:
         self._pending = pending
         self._ran = ran
+        self._dialect = dialect
         self._read: tuple[tuple[Place, Operation], ...] | None = None
 
     @property
@@ -56,10 +62,9 @@ class Lineage:
                 place = Place(span.path, span.line, span.column)
                 yield from ((place, o) for o in statement.operations or ())
 
-    @staticmethod
-    def _of_trace(ran: tuple[Ran, ...]) -> Iterator[tuple[Place, Operation]]:
+    def _of_trace(self, ran: tuple[Ran, ...]) -> Iterator[tuple[Place, Operation]]:
         for sent in ran:
-            for operation in operations(sent.sql, Dialect.SQLITE, sent.place.line or 1):
+            for operation in operations(sent.sql, self._dialect, sent.place.line or 1):
                 yield sent.place, operation
 
     def columns(self, old: Table, new: Table) -> Iterator[tuple[str, str]]:

@@ -66,7 +66,18 @@ def locate(
         with migrated(plan, sample.data, pending, after=log.after):
             pass
     found = {id(w.observation): _blame(w, log.sent) for w in watched}
-    return tuple(found.get(id(o)) or _by_name(plan, pending, log.sent, o) for o in seen)
+    return tuple(found.get(id(o)) or _by_name(pending, o) for o in seen)
+
+
+def placed(
+    pending: tuple[Migration, ...], sent: list[Sent], seen: Observation, guilty: int | None
+) -> Observation:
+    """The observation with its place: the cause of what showed after the statement `guilty`.
+
+    None: nothing showed, and the names decide.
+    """
+    item = _Watched(seen, lambda _: None, guilty is not None, guilty)
+    return _blame(item, sent) or _by_name(pending, seen)
 
 
 def _watched(plan: Plan, seen: Observation) -> _Watched | None:
@@ -132,8 +143,8 @@ def _blame(item: _Watched, sent: list[Sent]) -> Observation | None:
     at = _cause(item.observation, sent, item.guilty)
     at = _emptied(item.observation, sent, at)
     seen, culprit = item.observation, sent[at]
-    if seen.kind == "invariant":
-        # The invariant stays the place; the statement that broke it is said beside it.
+    if seen.kind in {"invariant", "old-query"}:
+        # The query stays the place; the statement that broke it is said beside it.
         told = f"broken by {_where(culprit.place)}"
         return replace(seen, detail=told, culprit=culprit.place)
     own = fold_name(seen.table) if at == item.guilty else ""
@@ -237,9 +248,7 @@ def _says_null(assignment: Assignment) -> bool:
 # -- what cannot be watched is placed by the names it is about ------------------------------------
 
 
-def _by_name(
-    plan: Plan, pending: tuple[Migration, ...], sent: list[Sent], seen: Observation
-) -> Observation:
+def _by_name(pending: tuple[Migration, ...], seen: Observation) -> Observation:
     if seen.place is not None:
         return seen
     places = _touching(pending, fold_name(seen.table)) if seen.table else []

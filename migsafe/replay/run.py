@@ -28,28 +28,39 @@ _DECODE = re.compile(r"(Could not decode to UTF-8 column '[^']*').*", re.S)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A statement that is about to run, or has just run, with its place and how to read it."""
+    """A statement that is about to run, or has just run, with its place and how to read it.
+
+    `outside`: on a server, outside of any transaction: what came before it is done for good.
+    """
 
     sql: str
     place: Place
     read: tuple[Operation, ...] | None = None
+    dialect: Dialect = Dialect.SQLITE
+    outside: bool = False
 
     @property
     def operations(self) -> tuple[Operation, ...]:
         """What the statement does; read on demand where the history could not know it."""
         if self.read is not None:
             return self.read
-        return operations(self.sql, Dialect.SQLITE, self.place.line or 1)
+        return operations(self.sql, self.dialect, self.place.line or 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Raised:
-    """The error that stopped a migration; `message` is free of values."""
+    """The error that stopped a migration; `message` is free of values.
+
+    `kind` is what an observation of it is called, "" for raised or too-slow; `table` the one that
+    it is about, where that is known.
+    """
 
     message: str
     place: Place
     sql: str = ""
     slow: bool = False
+    kind: str = ""
+    table: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,26 +57,28 @@ def load(
         raise ConfigError(
             f"the samples folder {folder.name} does not exist", hint="see [samples] path"
         )
-    listed = _listed(folder / LIST) if folder.is_dir() else {}
+    known = listed(folder / LIST) if folder.is_dir() else {}
     samples: list[Sample] = []
     errors: list[MigsafeError] = []
     for path, database in databases(files(folder), root):
-        entry = listed.get(path.relative_to(folder).as_posix() if folder.is_dir() else path.name)
+        entry = known.get(path.relative_to(folder).as_posix() if folder.is_dir() else path.name)
         try:
             samples.append(_sample(database, history, revision_of, (path, entry or Listed())))
         except UnreadableSample as error:
             errors.append(error)
-    _require_files(listed, folder)
+    require_files(known, folder)
     return tuple(samples), tuple(errors)
 
 
-def _require_files(listed: dict[str, Listed], folder: Path) -> None:
+def require_files(listed: dict[str, Listed], folder: Path) -> None:
+    """Raise ConfigError for a file that is listed and not there."""
     for name in listed:
         if not (folder / name).is_file():
             raise ConfigError(f"the sample {name} does not exist", place=f"{folder.name}/{LIST}")
 
 
-def _listed(path: Path) -> dict[str, Listed]:
+def listed(path: Path) -> dict[str, Listed]:
+    """What samples.toml says, by file name; {} where there is none. Raises ConfigError."""
     if not path.is_file():
         return {}
     place = f"{path.parent.name}/{path.name}"
@@ -133,17 +135,18 @@ def _sample(
     name, data = found_there.name, found_there.data
     tracked, found = _tracked(data, history)
     if listed.version is not None:
-        revision = _resolve(history, revision_of, listed.version, name)
+        revision = resolve(history, revision_of, listed.version, name)
     elif tracked:
-        revision = _resolve(history, revision_of, found, name)
+        revision = resolve(history, revision_of, found, name)
     else:
-        revision, tracked = _by_folder(path, history, revision_of, name), ""
+        revision, tracked = by_folder(path, history, revision_of, name), ""
     return Sample(
         name, revision, data, found_there.digest, listed.weight, tracked, found_there.sound is True
     )
 
 
-def _resolve(history: History, revision_of: RevisionOf, version: object, name: str) -> str | None:
+def resolve(history: History, revision_of: RevisionOf, version: object, name: str) -> str | None:
+    """The revision of that version, None before the first. Raises UnreadableSample."""
     if version in {BASE, None, ""}:
         return None
     revision = revision_of(history, version)
@@ -156,7 +159,8 @@ def _resolve(history: History, revision_of: RevisionOf, version: object, name: s
     return revision
 
 
-def _by_folder(path: Path, history: History, revision_of: RevisionOf, name: str) -> str | None:
+def by_folder(path: Path, history: History, revision_of: RevisionOf, name: str) -> str | None:
+    """The revision that the folder of a sample is named after. Raises UnreadableSample."""
     folder = path.parent.name
     if folder == BASE:
         return None

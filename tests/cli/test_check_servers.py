@@ -159,7 +159,11 @@ class TestPostgres:
     def test_a_cut_off_concurrent_build_cannot_be_retried(
         self, project: Project, inside: Program
     ) -> None:
-        one = "DROP INDEX CONCURRENTLY IF EXISTS {0};\nCREATE INDEX CONCURRENTLY {0} ON person (age);\n"
+        drop, build = (
+            "DROP INDEX CONCURRENTLY IF EXISTS {0};",
+            "CREATE INDEX CONCURRENTLY {0} ON person (id);",
+        )
+        one = f"{drop}\n{build}\n"
         safe = one.format("by_age") + one.format("by_age_again")
         change = "\n".join(s for s in safe.split("\n") if "DROP" not in s)
         run = checked(inside, project(files(change)))

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import getpass
+from dataclasses import replace
 
 import pytest
 
-from migsafe.engines.dsn import address
+from migsafe.engines.dsn import address, url
 from migsafe.engines.servers import Address
 from migsafe.errors import ConfigError
 
@@ -66,3 +67,18 @@ def test_what_cannot_be_read_is_said_without_the_password(dsn: str) -> None:
 
 def test_an_address_does_not_show_its_password() -> None:
     assert "hush" not in repr(read("postgres://me:hush@h/x"))
+
+
+@pytest.mark.parametrize(
+    ("scheme", "given"),
+    [
+        ("postgresql", Address(socket="/run/a b/.s.PGSQL.5433", user="me", database="d")),
+        ("postgresql", Address(host="h", port=5432, user="m e", password="p/@:", database="d")),
+        ("mysql", Address(socket="/run/a/socket", user="root", database="d")),
+        ("mysql", Address(host="::1", port=3307, user="u", database="d")),
+    ],
+)
+def test_the_url_of_a_database_leads_back_to_it(scheme: str, given: Address) -> None:
+    socket = ".s.PGSQL.{port}" if scheme == "postgresql" else "mysql.sock"
+    read = address(url(scheme, given, "d"), 1, socket, "")
+    assert replace(read, tls=False) == given

@@ -1,0 +1,343 @@
+"""`migsafe check` on PostgreSQL, MariaDB and MySQL."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from migsafe import adapters
+from migsafe.analyse import analyse, wrapped
+from migsafe.cli.launch_code import launch_callable
+from migsafe.cli.launch_command import launch_command
+from migsafe.cli.launch_files import queries_of
+from migsafe.cli.lint import conclude, unknown_rules
+from migsafe.cli.project import Project, passed_over
+from migsafe.engines import running
+from migsafe.engines.servers import NoServer, Server
+from migsafe.engines.session import ServerError
+from migsafe.errors import ConfigError, NothingToCheck, ReplayAborted, UnreadableSample
+from migsafe.facts import build
+from migsafe.model.evidence import Evidence, NotRun
+from migsafe.model.migration import Dialect, Migration
+from migsafe.model.outcome import Scenario, Verdict
+from migsafe.model.report import ReplaySummary, Report
+from migsafe.model.rule import Needs, Rule, Severity
+from migsafe.model.sample import Sample
+from migsafe.model.schema import Schema
+from migsafe.replay import fleet as grouping
+from migsafe.replay.plan import LaunchPlan, Plan
+from migsafe.replay.servers import fleet
+from migsafe.replay.servers.looks import inspected
+from migsafe.replay.servers.plan import ServerPlan, ServerRunner
+from migsafe.replay.servers.running import quoted, told, upgrade
+from migsafe.replay.servers.samples import Loaded, Where, load
+from migsafe.rules import ask
+from migsafe.rules.run import run
+
+if TYPE_CHECKING:
+    from migsafe.cli.check import Effort
+
+STANDS_IN = "(what the older migrations build)"
+
+
+def check(
+    project: Project,
+    fail_on: Severity,
+    effort: Effort,
+    ruleset: tuple[Rule, ...],
+    progress: fleet.Progress | None,
+) -> Report:
+    """Judge one project with a server's dialect; `project` has been read."""
+    _require_replayable(project)
+    try:
+        server = running.server(project.history.dialect, project.config.engine.dsn or "")
+    except NoServer as error:
+        return _unreplayed(project, fail_on, ruleset, error)
+    base = _base(project, effort)
+    plan = _plan(project, server, base)
+    _require_role(plan, server)
+    loaded = _material(project, server, plan)
+    behind = tuple(s for s in loaded.samples if project.history.pending(s.revision))
+    if not behind and not loaded.errors:
+        raise NothingToCheck(
+            f"no migration is pending: all samples are at {project.history.head}",
+            hint="add a sample of an older version",
+        )
+    pending = {m.revision for s in behind for m in project.history.pending(s.revision)}
+    bases = loaded.schemas if project.config.samples.path else {}
+    evidence = analyse(project.history, pending, project.runner, project.settings(), bases)
+    with closing(build(evidence)) as facts:
+        probes = ask.probes(ruleset, facts, project.history)
+    base = replace(base, probes=probes, deep=_deep(behind), launch=_launch(project, server))
+    plan = replace(plan, base=base, templates=loaded.templates)
+    begun = time.perf_counter()
+    outcomes = fleet.run(plan, behind, progress)
+    evidence = replace(
+        evidence,
+        needs=Needs.OUTCOMES,
+        samples=behind,
+        outcomes=outcomes,
+        failures=grouping.group(behind, outcomes),
+    )
+    took = time.perf_counter() - begun
+    return _report(project, ruleset, evidence, _Ran(plan, loaded, server, took), fail_on)
+
+
+def _require_replayable(project: Project) -> None:
+    if project.history.framework == "django":
+        raise ReplayAborted(
+            "Django's migrations are not replayed on servers by this version",
+            hint="`migsafe lint` works without a database; "
+            "`manage.py sqlmigrate` gives the SQL of one, which can be replayed",
+        )
+
+
+def _unreplayed(
+    project: Project, fail_on: Severity, ruleset: tuple[Rule, ...], error: NoServer
+) -> Report:
+    """What the text alone says, where no server can be had."""
+    focus = {m.revision for m in project.history.migrations}
+    evidence = analyse(project.history, focus, project.runner, project.settings())
+    result = run(ruleset, evidence)
+    why = f"{error.message}; {error.hint}" if error.hint else error.message
+    return Report(
+        command="check",
+        conclusion=conclude(result.findings, fail_on, checked=False),
+        findings=result.findings,
+        not_run=(NotRun("replay on old data", why), *result.not_run),
+        fail_on=fail_on,
+        migrations=len(evidence.focus),
+        statements=len(evidence.steps),
+        framework=project.history.framework,
+        dialect=str(project.history.dialect),
+    )
+
+
+# -- the plan -------------------------------------------------------------------------------------
+
+
+def _base(project: Project, effort: Effort) -> Plan:
+    history, m = project.history, project.migrations
+    return Plan(
+        history=history,
+        wrapped={x.revision: wrapped(history, x, project.runner) for x in history.migrations},
+        on_error=m.on_error,
+        seconds=effort.seconds,
+        made=effort.made,
+        now=f"{project.today} 12:00:00",
+    )
+
+
+def _plan(project: Project, server: Server, base: Plan) -> ServerPlan:
+    config = project.config
+    runner: ServerRunner | None = None
+    if any(migration.program for migration in project.history.migrations):
+        runner = adapters.runner(project.history.framework, config.root, project.path)
+    return ServerPlan(
+        base=base,
+        dialect=project.history.dialect,
+        address=server.address,
+        ours=not config.engine.dsn,
+        runner=runner,
+        run_as=config.engine.run_as or "",
+        old_queries=queries_of(project, config.launch.old_queries, "launch", "old_queries"),
+        downgrade=config.downgrade.check,
+        after_upgrade=queries_of(
+            project, config.downgrade.after_upgrade, "downgrade", "after_upgrade"
+        ),
+        live_traffic=bool(config.engine.live_traffic),
+    )
+
+
+def _require_role(plan: ServerPlan, server: Server) -> None:
+    """The role that migrates: made where the server is ours, else it has to be there."""
+    if not plan.run_as:
+        return
+    if plan.dialect is not Dialect.POSTGRES:
+        raise ConfigError("engine.run_as is for PostgreSQL only", hint="leave it out")
+    with closing(server.connect(plan.address.database)) as session:
+        name = plan.run_as.replace("'", "''")
+        if session.execute(f"SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = '{name}'"):
+            return
+        if not plan.ours:
+            raise ConfigError(
+                f"the server has no role {plan.run_as}", hint="see [engine] run_as: CREATE ROLE"
+            )
+        session.execute(f"CREATE ROLE {quoted(plan.dialect, plan.run_as)}")
+
+
+def _deep(found: tuple[Sample, ...]) -> frozenset[str]:
+    """One sample of each version for the costly scenarios: the largest."""
+    best: dict[str | None, Sample] = {}
+    for sample in found:
+        if len(sample.data) > len(best.get(sample.revision, Sample("", None, b"", "")).data):
+            best[sample.revision] = sample
+        best.setdefault(sample.revision, sample)
+    return frozenset(s.path for s in best.values())
+
+
+# -- samples and launch ---------------------------------------------------------------------------
+
+
+def _material(project: Project, server: Server, plan: ServerPlan) -> Loaded:
+    folder, root = project.config.samples.path, project.config.root
+    if folder is None:
+        return _stand_in(project, server, plan)
+    where = Where(server, plan.dialect, plan.run_as)
+    loaded = load(root / folder, root, project.history, adapters.revision_of, where)
+    if not loaded.samples and not loaded.errors:
+        raise UnreadableSample(
+            f"the samples folder {folder} holds no dump",
+            hint="put SQL dumps there: *.sql, *.sql.gz",
+        )
+    return loaded
+
+
+def _stand_in(project: Project, server: Server, plan: ServerPlan) -> Loaded:
+    """Without samples: what the migrations before the newest one build, empty of rows."""
+    migrations = project.history.migrations
+    if not migrations:
+        raise NothingToCheck("there are no migrations")
+    older: tuple[Migration, ...] = () if plan.runner is not None else migrations[:-1]
+    database = server.create_database()
+    attempt = upgrade(plan, database, older) if older else None
+    if attempt is not None and attempt.raised is not None:
+        server.drop_database(database)
+        older, database = (), server.create_database()
+    revision = older[-1].revision if older else None
+    with closing(server.connect(database)) as session:
+        schema = inspected(session, plan.dialect)
+    sample = Sample(STANDS_IN, revision, b"", "")
+    return Loaded((sample,), (), {STANDS_IN: database}, {revision: schema})
+
+
+def _launch(project: Project, server: Server) -> LaunchPlan:
+    """What the configuration says of the launch. Raises ConfigError for a file that is wrong."""
+    launch = project.config.launch
+    fresh = _fresh(project, server, launch.schema) if launch.schema else None
+    return LaunchPlan(
+        fresh,
+        launch.schema or "",
+        queries_of(project, launch.queries, "launch", "queries"),
+        queries_of(project, launch.invariants, "launch", "invariants"),
+        launch.foreign_keys,
+        launch_command(project.config),
+        launch_callable(project.config),
+    )
+
+
+def _fresh(project: Project, server: Server, name: str) -> Schema:
+    """The schema of a fresh install, from a database of its own."""
+    statements = queries_of(project, name, "launch", "schema")
+    database = server.create_database()
+    session = server.connect(database)
+    try:
+        for query in statements:
+            try:
+                session.execute(query.sql)
+            except ServerError as error:
+                raise ConfigError(
+                    f"the fresh install's schema fails: {told(error)}",
+                    place=f"{query.place.path}:{query.place.line}",
+                    hint="see [launch] schema",
+                ) from error
+        return inspected(session, project.history.dialect)
+    finally:
+        session.close()
+        server.drop_database(database)
+
+
+# -- the report -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Ran:
+    """What was replayed, on what, in how many seconds."""
+
+    plan: ServerPlan
+    loaded: Loaded
+    server: Server
+    seconds: float
+
+
+def _report(
+    project: Project,
+    ruleset: tuple[Rule, ...],
+    evidence: Evidence,
+    ran: _Ran,
+    fail_on: Severity,
+) -> Report:
+    result = run(ruleset, evidence)
+    errors = [NotRun(e.place or "a sample", _sentence(e)) for e in ran.loaded.errors]
+    broken = [NotRun(f"replay of {o.sample}", note) for o in evidence.outcomes for note in o.notes]
+    unknown = unknown_rules(project, evidence.focus, ruleset)
+    not_run = (*errors, *broken, *_missing(project, ran), *unknown, *result.not_run)
+    return Report(
+        command="check",
+        conclusion=conclude(result.findings, fail_on, checked=not errors and not broken),
+        findings=result.findings,
+        not_run=not_run,
+        fail_on=fail_on,
+        migrations=len(evidence.focus),
+        statements=sum(s.revision in evidence.focus for s in evidence.steps),
+        framework=project.history.framework,
+        dialect=str(project.history.dialect),
+        replay=_summary(evidence, ran),
+    )
+
+
+def _sentence(error: object) -> str:
+    message, hint = getattr(error, "message", ""), getattr(error, "hint", "")
+    return f"{message}; {hint}" if hint else message
+
+
+def _missing(project: Project, ran: _Ran) -> Iterator[NotRun]:
+    if project.config.samples.path is None:
+        hint = 'no samples: put SQL dumps in a folder, [samples] path = "..."'
+        yield NotRun("replay on old data", hint)
+    yield from passed_over(project.history)
+    launch = ran.plan.base.launch
+    for what, there, key in (
+        ("launch queries", launch.queries, "[launch] queries"),
+        ("comparison with a fresh install", launch.fresh, "[launch] schema"),
+        ("invariants", launch.invariants, "[launch] invariants"),
+        ("queries of the old version", ran.plan.old_queries, "[launch] old_queries"),
+    ):
+        if not there:
+            yield NotRun(what, f"none configured: {key}")
+    if not ran.plan.downgrade:
+        yield NotRun("the way back", "not asked for: [downgrade] check")
+    elif ran.plan.runner is None:
+        without = [m.path for m in project.history.migrations if not m.downgrade]
+        if without:
+            yield NotRun("the way back", f"{without[-1]} has no downgrade")
+    if project.config.launch.models:
+        yield NotRun("[launch] models", "read on SQLite only")
+    if ran.plan.live_traffic and ran.plan.dialect is not Dialect.POSTGRES:
+        yield NotRun("queues and deadlocks with a running service", "played on PostgreSQL only")
+    yield from _old_version(project, ran.server)
+
+
+def _old_version(project: Project, server: Server) -> Iterator[NotRun]:
+    """The replay is on one server: [engine] oldest is what the rules go by."""
+    oldest = project.config.engine.oldest
+    if oldest:
+        runs = ".".join(map(str, server.version))
+        yield NotRun(f"replay on version {oldest}", f"{server.product} {runs} is what runs here")
+
+
+def _summary(evidence: Evidence, ran: _Ran) -> ReplaySummary:
+    apart = {Scenario.MADE}
+    replayed = [o for o in evidence.outcomes if o.scenario not in apart]
+    failed = sum(o.verdict not in {Verdict.OK, Verdict.TOOL_ERROR} for o in replayed)
+    return ReplaySummary(
+        cases=sum(o.tried for o in evidence.outcomes),
+        failed=failed,
+        samples=0 if STANDS_IN in ran.plan.templates else len(evidence.samples),
+        revisions=len({s.revision for s in evidence.samples}),
+        seconds=ran.seconds,
+        groups=evidence.failures,
+    )

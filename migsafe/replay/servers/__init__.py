@@ -1,0 +1,1 @@
+"""Replay on PostgreSQL, MariaDB and MySQL: real servers, in databases of our own."""
