@@ -174,8 +174,8 @@ class Operation:
     way: where, join, distinct, group, limit (tuple of those words); `query` the source text of the
     SELECT or VALUES that gives an INSERT's rows; `options` what else the statement says, as
     lower-case words with what they are given: concurrently, not valid, cascade, only, or replace,
-    local, `algorithm=inplace`, `lock=none`, `using=<expression>`, `using index=<name>`, `after=<column>`;
-    nested stands for an operation in the body of a DO block or procedure.
+    local, `algorithm=inplace`, `lock=none`, `using=<expression>`, `using index=<name>`,
+    `after=<column>`; nested stands for an operation in the body of a DO block or procedure.
     """
 
     kind: Kind

@@ -110,9 +110,7 @@ def _where(replay: ReplaySummary) -> str:
     return f"{samples}{of}: {_count(replay.cases, 'replay')} in {replay.seconds:.1f} s"
 
 
-def _finding(
-    finding: Finding, style: Style, verbosity: int, told: dict[str, str]
-) -> Iterator[str]:
+def _finding(finding: Finding, style: Style, verbosity: int, told: dict[str, str]) -> Iterator[str]:
     """The lines of one finding. `told` are the remedies that were shown, each with its place."""
     place = f"{printable(finding.path)}:{finding.line}"
     severity = style(f"{finding.severity!s:8}", str(finding.severity))

@@ -12,7 +12,7 @@ from migsafe.engines.mysql import MysqlServer
 from migsafe.engines.postgres import PostgresServer
 from tests.conftest import Files, Run
 
-Project = Callable[[Files], Path]
+Project = Callable[..., Path]
 Program = Callable[..., Run]
 
 SETTINGS = 'dialect = "{dialect}"\n[samples]\npath = "samples"\n{more}'

@@ -38,7 +38,7 @@ def test_the_configuration_that_the_readme_shows_is_accepted(tmp_path: Path):
     settings = config.load(tmp_path)
     assert settings.launch.queries == "launch.sql"
     assert set(tomllib.loads(block[1])) == {
-        "dialect", "fail_on", "migrations", "samples", "launch", "engine", "rules",
+        "dialect", "fail_on", "migrations", "samples", "launch", "engine", "rules", "downgrade",
     }  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from migsafe.analyse import read
 from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Dialect, History, Migration
 from migsafe.model.sample import Sample
-from migsafe.replay import interrupted
+from migsafe.replay import interrupted, run
 from migsafe.replay.plan import Plan
 from migsafe.sql.split import split
 
@@ -159,7 +159,7 @@ def ladder(length: int, first: str = "") -> Plan:
 
 def test_a_long_ladder_costs_as_many_steps_as_it_has(monkeypatch):
     ran: list[str] = []
-    real = interrupted.run_sql
+    real = run.run_sql
 
     def counting(made, database, pending, *hooks, **named):
         ran.extend(m.revision for m in pending)

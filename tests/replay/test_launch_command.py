@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from migsafe.model.outcome import Place
-from migsafe.replay import command
+from migsafe.replay import command, programs
 from migsafe.replay.plan import Command
 
 PLACE = Place("migsafe.toml", 3)
@@ -110,7 +110,7 @@ def test_what_cannot_start_says_nothing_about_the_migration(database, tmp_path):
     program.write_bytes(b"\x00\x01 no program at all")
     program.chmod(0o755)
     asked = Command(("./smoke", "{db}"), tmp_path, PLACE)
-    with pytest.raises(command.CannotStart) as caught:
+    with pytest.raises(programs.CannotStart) as caught:
         list(command.check(database(""), asked, 5.0))
     assert caught.value.exit_code == 2
     assert caught.value.place == "migsafe.toml:3"
