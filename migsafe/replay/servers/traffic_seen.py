@@ -132,12 +132,14 @@ class Watch:
         read = {s.table: s.rows for s in seen.scans}
         written = {s.table: s.rows for s in seen.written}
         for oid in sorted(self.tables):
-            gone = oid not in after
-            name = self.tables[oid] if gone else after[oid].name
+            if oid not in self._before:
+                continue
+            was = self._before[oid].name  # what the statement's own text calls it
+            name = after[oid].name if oid in after else was
             mode = strongest(seen.modes(name))
             if mode:
                 counts = (read.get(name, 0), written.get(name, 0))
-                yield Effected(place, name, mode, name in seen.rewritten, *counts)
+                yield Effected(place, was, mode, name in seen.rewritten, *counts)
 
     def root(self, oid: int) -> int:
         """The partitioned table that a table is a part of, else itself."""
