@@ -9,6 +9,7 @@ from migsafe.model.migration import Dialect, Kind, Operation
 from migsafe.model.schema import Index, Table, Trigger, View
 from migsafe.sql import create as tables
 from migsafe.sql import objects, tokens
+from migsafe.sql.common import maintenance, savepoint
 from migsafe.sql.reader import Read, Reader, UnreadError, mentions
 from migsafe.sql.tokens import Token
 
@@ -242,13 +243,6 @@ def _rollback(reader: Reader) -> tuple[Operation, ...]:
     return (Operation(Kind.ROLLBACK, name=name, line=line),)
 
 
-def _savepoint(reader: Reader) -> tuple[Operation, ...]:
-    line = reader.line()
-    kind = Kind.SAVEPOINT if reader.next().upper == "SAVEPOINT" else Kind.RELEASE
-    reader.accept("SAVEPOINT")
-    return (Operation(kind, name=reader.name(), line=line),)
-
-
 def _attach(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
     reader.expect("ATTACH")
@@ -276,12 +270,6 @@ def _vacuum(reader: Reader) -> tuple[Operation, ...]:
     return (Operation(Kind.VACUUM, name=name, value=value, line=line),)
 
 
-def _maintenance(reader: Reader) -> tuple[Operation, ...]:
-    line = reader.line()
-    reader.rest()
-    return (Operation(Kind.MAINTENANCE, line=line),)
-
-
 def _rows(reader: Reader) -> tuple[Operation, ...]:
     from migsafe.sql import dml  # noqa: PLC0415 - sqlglot is imported only where rows move
 
@@ -297,14 +285,14 @@ _STATEMENTS: dict[str, Read] = {
     "COMMIT": _commit,
     "END": _commit,
     "ROLLBACK": _rollback,
-    "SAVEPOINT": _savepoint,
-    "RELEASE": _savepoint,
+    "SAVEPOINT": savepoint,
+    "RELEASE": savepoint,
     "ATTACH": _attach,
     "DETACH": _detach,
     "VACUUM": _vacuum,
-    "ANALYZE": _maintenance,
-    "REINDEX": _maintenance,
-    "EXPLAIN": _maintenance,
+    "ANALYZE": maintenance,
+    "REINDEX": maintenance,
+    "EXPLAIN": maintenance,
     "INSERT": _rows,
     "REPLACE": _rows,
     "UPDATE": _rows,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from migsafe.model.migration import Kind, Operation
+from migsafe.sql.common import maintenance, savepoint
 from migsafe.sql.postgres_body import block
 from migsafe.sql.reader import Read, Reader, UnreadError
 from migsafe.sql.tokens import joined
@@ -45,13 +46,6 @@ def _rollback(reader: Reader) -> tuple[Operation, ...]:
         reader.next()
     _chain(reader)
     return (Operation(Kind.ROLLBACK, name=name, line=line),)
-
-
-def _savepoint(reader: Reader) -> tuple[Operation, ...]:
-    line = reader.line()
-    kind = Kind.SAVEPOINT if reader.next().upper == "SAVEPOINT" else Kind.RELEASE
-    reader.accept("SAVEPOINT")
-    return (Operation(kind, name=reader.name(), line=line),)
 
 
 def _set(reader: Reader) -> tuple[Operation, ...]:
@@ -99,12 +93,6 @@ def _do(reader: Reader) -> tuple[Operation, ...]:
     return block(reader, operations)
 
 
-def _maintenance(reader: Reader) -> tuple[Operation, ...]:
-    line = reader.line()
-    reader.rest()
-    return (Operation(Kind.MAINTENANCE, line=line),)
-
-
 def _prepared(reader: Reader) -> tuple[Operation, ...]:
     line = reader.line()
     word = reader.next().upper
@@ -122,21 +110,21 @@ STATEMENTS: dict[str, Read] = {
     "END": _commit,
     "ROLLBACK": _rollback,
     "ABORT": _rollback,
-    "SAVEPOINT": _savepoint,
-    "RELEASE": _savepoint,
+    "SAVEPOINT": savepoint,
+    "RELEASE": savepoint,
     "SET": _set,
     "RESET": _reset,
     "DISCARD": _reset,
     "CALL": _call,
     "DO": _do,
-    "ANALYZE": _maintenance,
-    "EXPLAIN": _maintenance,
-    "SHOW": _maintenance,
-    "LISTEN": _maintenance,
-    "NOTIFY": _maintenance,
-    "UNLISTEN": _maintenance,
-    "CHECKPOINT": _maintenance,
-    "LOAD": _maintenance,
+    "ANALYZE": maintenance,
+    "EXPLAIN": maintenance,
+    "SHOW": maintenance,
+    "LISTEN": maintenance,
+    "NOTIFY": maintenance,
+    "UNLISTEN": maintenance,
+    "CHECKPOINT": maintenance,
+    "LOAD": maintenance,
     "PREPARE": _prepared,
     "EXECUTE": _prepared,
     "DEALLOCATE": _prepared,
