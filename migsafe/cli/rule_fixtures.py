@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,12 +18,13 @@ from migsafe.model.finding import Finding
 from migsafe.model.migration import Dialect, Kind
 from migsafe.model.report import Report
 from migsafe.model.rule import Needs, Rule, Severity
-from migsafe.rules.load import PACKAGED, enable
+from migsafe.rules.load import PACKAGED, enable, ours
 from migsafe.sql.parse import operations
 from migsafe.sql.split import split
 
 KINDS = ("fail", "pass")
 _MARK = re.compile(r"(?:--|#)\s*expect:\s*(?P<rules>[a-z0-9, -]+)")
+_ALSO = re.compile(r"(?:--|#)\s*also:\s*(?P<rules>[a-z0-9, -]+)")
 _MARKED = {".sql", ".py", ".toml"}
 _LAUNCH = {
     "new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants",
@@ -48,8 +49,10 @@ class Spot:
 class CaseResult:
     """What became of one fixture.
 
-    `missed` are marks where the rule stayed silent, `noisy` findings where no mark stands (on a
-    pass fixture also errors of other rules: it is meant to be a safe migration).
+    `missed` are marks where the rule stayed silent, `noisy` findings where no mark stands. A pass
+    fixture is meant to be a safe migration: what another rule says there is noise too (of a rule
+    that ships from warning on, of a team's own from error on), unless the line is marked
+    `-- also: <id>` because that other hazard is really there.
     """
 
     case: Path
@@ -89,32 +92,41 @@ def run(rule: Rule, ruleset: tuple[Rule, ...], kind: str, case: Path) -> CaseRes
     except MigsafeError as error:
         place = f"{error.place}: " if error.place else ""
         return CaseResult(case, kind, None, error=f"{place}{error.message}")
-    marks = set(_marks(case, rule.id))
+    marks = {spot for spot, name in _marks(case, _MARK) if name == rule.id}
     fired = [f for f in report.findings if f.rule == rule.id]
     found = {_spot(f) for f in fired}
     noisy = [(_spot(f), f.message) for f in fired if _spot(f) not in marks]
     if kind == "pass":
-        noisy += [(_spot(f), f"{f.rule}: {f.message}") for f in _others(report, rule)]
+        noisy += _others(report, rule, case)
     unmarked = "" if marks or kind == "pass" else f"no line is marked -- expect: {rule.id}"
     missed = sorted(marks - found, key=lambda s: (s.path, s.line))
     return CaseResult(case, kind, report, tuple(missed), tuple(noisy), unmarked)
 
 
-def _others(report: Report, rule: Rule) -> Iterable[Finding]:
-    return (f for f in report.findings if f.severity >= Severity.ERROR and f.rule != rule.id)
+def _others(report: Report, rule: Rule, case: Path) -> Iterator[tuple[Spot, str]]:
+    """What other rules say though no mark allows it, and marks where they are silent."""
+    least = Severity.WARNING if ours(rule) else Severity.ERROR
+    also = set(_marks(case, _ALSO))
+    told = [f for f in report.findings if f.rule != rule.id and not f.suppressed]
+    for finding in told:
+        if finding.severity >= least and (_spot(finding), finding.rule) not in also:
+            yield _spot(finding), f"{finding.rule}: {finding.message}"
+    silent = also - {(_spot(f), f.rule) for f in told}
+    for spot, name in sorted(silent, key=lambda m: (m[0].path, m[0].line, m[1])):
+        yield spot, f"the mark says also: {name}, which is silent"
 
 
 def _spot(finding: Finding) -> Spot:
     return Spot(finding.path.removeprefix("migrations/"), finding.line)
 
 
-def _marks(case: Path, rule_id: str) -> Iterator[Spot]:
+def _marks(case: Path, kind: re.Pattern[str]) -> Iterator[tuple[Spot, str]]:
     for path in sorted(p for p in case.rglob("*") if p.suffix in _MARKED):
         name = path.relative_to(case).as_posix().removeprefix("migrations/")
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            mark = _MARK.search(line)
-            if mark and rule_id in re.split(r"[,\s]+", mark["rules"]):
-                yield Spot(name, number)
+            mark = kind.search(line)
+            for rule_id in re.split(r"[,\s]+", mark["rules"].strip()) if mark else ():
+                yield Spot(name, number), rule_id
 
 
 def judge(ruleset: tuple[Rule, ...], case: Path, *, on_server: bool = False) -> Report:
