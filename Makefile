@@ -4,18 +4,30 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+COMPILED := $(VENV)/sqlglot-compiled
 INCIDENTS ?= ../shared/incidents
 
-.PHONY: demo test test-all lint docs scoreboard bench clean
+.PHONY: demo test test-all test-compiled lint docs scoreboard bench clean
 
 demo: $(READY)
 	@$(BIN)/python fixtures/demo/run.py
 
-test: $(READY)
+test: $(READY) test-compiled
 	$(BIN)/python -m pytest -n auto -m "not slow"
 
-test-all: $(READY)
+test-all: $(READY) test-compiled
 	$(BIN)/python -m pytest -n auto
+
+# What reads SQL, once more on the compiled build of sqlglot, which users may have installed.
+test-compiled: $(READY)
+	@if [ -d $(COMPILED) ] || $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	    --only-binary :all: --target $(COMPILED) "sqlglot[c] == $$($(BIN)/python -m pip show sqlglot \
+	    2>/dev/null | sed -n 's/^Version: //p')"; then \
+	  PYTHONPATH=$(COMPILED) SQLGLOT_BUILD=compiled $(BIN)/python -m pytest -q -n auto -m "not slow" \
+	    tests/sql tests/schema; \
+	else \
+	  rm -rf $(COMPILED); echo "not run: tests on compiled sqlglot (no build of it for this machine)"; \
+	fi
 
 lint: $(READY)
 	$(BIN)/ruff check .
