@@ -132,10 +132,10 @@ def _ended(sql: str) -> str:
 def _rows(
     connection: sqlite3.Connection, item: _Object, table: Table, encoding: str
 ) -> Iterator[str]:
-    if table.virtual and not _keeps_rows(item.sql, table.virtual):
+    if not writable(connection, table):
         return
     columns = _columns(connection, item.name)
-    key = _kept_rowid(connection, table)
+    key = kept_rowid(connection, table)
     names = ([key] if key else []) + [quoted(c) for c in columns]
     # The bytes of a text are asked for as a blob: they may be no text at all.
     values = ", ".join(f"typeof({n}), iif(typeof({n}) = 'text', CAST({n} AS BLOB), {n})"
@@ -154,18 +154,31 @@ def _columns(connection: sqlite3.Connection, table: str) -> list[str]:
     return [row[1] for row in rows if row[6] == 0]
 
 
-def _kept_rowid(connection: sqlite3.Connection, table: Table) -> str:
-    """The name of a rowid that no column shows, "" where there is none to keep."""
+def kept_rowid(connection: sqlite3.Connection, table: Table) -> str:
+    """The name of a rowid that no column shows, "" where there is none to keep.
+
+    Rows that are inserted in order get 1, 2, 3, ... by themselves (autoinc.html).
+    """
     if table.virtual:
         return "rowid" if table.virtual.startswith("fts") else ""
     key = rowid_name(table)
     if not key or _shows_rowid(connection, table.name):
         return ""
+    query = f"SELECT count(*), min({key}), max({key}) FROM main.{quoted(table.name)}"
     try:
-        connection.execute(f"SELECT {key} FROM main.{quoted(table.name)} LIMIT 0")
+        count, first, last = connection.execute(query).fetchone()
     except sqlite3.OperationalError:
         return ""  # a table WITHOUT ROWID whose text could not be read
-    return key
+    return key if count and (first, last) != (1, count) else ""
+
+
+def writable(connection: sqlite3.Connection, table: Table) -> bool:
+    """Are the table's rows its own? Those of some virtual tables are another's, or computed."""
+    if not table.virtual:
+        return True
+    query = "SELECT sql FROM main.sqlite_master WHERE type = 'table' AND name = ?"
+    row = connection.execute(query, (table.name,)).fetchone()
+    return row is not None and _keeps_rows(str(row[0]), table.virtual)
 
 
 def _shows_rowid(connection: sqlite3.Connection, table: str) -> bool:
@@ -180,6 +193,12 @@ def _keeps_rows(sql: str, module: str) -> bool:
     if module.startswith("fts"):
         return _CONTENT.search(sql) is None
     return module.startswith("rtree")
+
+
+def rebuilds(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """The statements that make full-text indexes over other tables' rows anew."""
+    schema = inspect(connection)
+    return tuple(_rebuilds(list(_objects(connection, schema)), schema))
 
 
 def _rebuilds(objects: list[_Object], schema: Schema) -> Iterator[str]:

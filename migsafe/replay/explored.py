@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from migsafe.model.migration import Migration
@@ -38,6 +38,16 @@ def explore(
     for variation in plan.explorer.explore(ground, examples, before, search.failures):
         search.keep(variation)
     return search.found
+
+
+def again(
+    plan: Plan, sample: Sample, pending: tuple[Migration, ...], ground: Ground
+) -> Iterator[Variation]:
+    """The changes that the explorer finds to fail, made up in the same way once more."""
+    if plan.explorer is not None:
+        search = _Search(plan, sample, pending, set())
+        examples = _examples(plan, sample)
+        yield from plan.explorer.explore(ground, examples, frozenset(), search.failures)
 
 
 def _examples(plan: Plan, sample: Sample) -> int:

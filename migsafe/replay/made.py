@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import chain
 
 from migsafe.engines import sqlite as engine
 from migsafe.model.migration import Kind, Migration, Operation
 from migsafe.model.outcome import Observation
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema, fold_name
-from migsafe.model.variation import Ground
+from migsafe.model.variation import Ground, Variation
 from migsafe.replay import explored, first_rows
 from migsafe.replay.locate import locate
 from migsafe.replay.plan import Plan
@@ -61,6 +62,38 @@ def explore(
         found.observations += more.observations
         found.tried += more.tried
     return found
+
+
+def again(plan: Plan, sample: Sample, seen: Observation) -> tuple[Sample, Variation] | None:
+    """The sample with the made-up rows that showed the observation, and how they were made.
+
+    None where it cannot be repeated. The sample that comes back may be at a later version, where
+    no samples are configured (see `explore`).
+    """
+    sample, pending = _start(plan, sample, plan.history.pending(sample.revision))
+    with closing(engine.clone(sample.data)) as old:
+        ground = _ground(plan, old, pending)
+        listed = (v for v in variations(ground, _asking(old)) if v.shape == seen.made)
+        more = explored.again(plan, sample, pending, ground)
+        for variation in chain(listed, (v for v in more if v.shape == seen.made)):
+            data = varied(sample.data, variation, enforce=plan.launch.foreign_keys)
+            made = replace(sample, data=data or b"")
+            if data and shows(plan, made, pending, variation, seen):
+                return made, variation
+    return None
+
+
+def shows(
+    plan: Plan,
+    made: Sample,
+    pending: tuple[Migration, ...],
+    variation: Variation,
+    seen: Observation,
+) -> bool:
+    """Does a database with made-up rows give the observation?"""
+    shown = observed(plan, made, pending, variation)
+    placed = told(locate(plan, made, pending, shown), variation)
+    return any(o.fingerprint == seen.fingerprint for o in placed)
 
 
 def _start(

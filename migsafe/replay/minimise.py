@@ -27,6 +27,7 @@ from migsafe.model.schema import Column, Table, fold_name
 from migsafe.replay import same_failure
 from migsafe.replay.plan import Plan
 from migsafe.replay.reduction import BUDGET, BudgetSpent, Reduction, begin, deletion, rows, thin
+from migsafe.replay.same_failure import Check
 from migsafe.schema.inspect import inspect
 from migsafe.sql.tokens import quoted
 
@@ -96,17 +97,33 @@ def _minimise(plan: Plan, sample: Sample, seen: Observation, budget: int) -> Min
     program = plan.runner is not None
     plan = replace(plan, looks=max(budget, 1))
     check = same_failure.check(plan, sample, seen)
-    unchanged = Minimal(sample.data, found=False)
     if check is None:
-        return unchanged
+        return Minimal(sample.data, found=False)
+    keep = plan.history.version_tables
+    return reduced(sample.data, check, keep, seen.kind, budget=budget, program=program)
+
+
+def reduced(
+    data: bytes,
+    check: Check,
+    keep: Iterable[str],
+    kind: str,
+    *,
+    budget: int = BUDGET,
+    program: bool = False,
+) -> Minimal:
+    """The smallest database for which `check` still says yes; the same as `minimise` otherwise.
+
+    The tables named in `keep` lose nothing; `kind` is the observation's, "" for another question.
+    """
+    unchanged = Minimal(data, found=False)
     try:
-        keep = plan.history.version_tables
-        reduction = begin(sample.data, keep, check, budget, program=program)
+        reduction = begin(data, keep, check, budget, program=program)
         if not reduction.fails(reduction.whole()):
             return unchanged
     except (sqlite3.Error, BudgetSpent):
         return unchanged
-    finished = _reduce(reduction, keep_links=seen.kind in _BY_LINKS)
+    finished = _reduce(reduction, keep_links=kind in _BY_LINKS)
     return _settled(reduction, finished) or unchanged
 
 

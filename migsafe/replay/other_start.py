@@ -47,18 +47,23 @@ def check(
     look: Look,
 ) -> Found:
     """Start from a fresh install of the sample's version, where its schema is another one."""
-    start = _fresh_install(plan, sample, pending)
+    start = fresh_install(plan, sample, pending)
     if start is None:
         return Found()
     seen = [o for o in look(start, pending) if o.kind in _TELLING]
     placed = locate(plan, start, pending, seen)
     shown = {o.fingerprint for o in known}
-    made = f"a fresh install of {sample.revision} rather than an upgraded one"
+    made = made_of(sample)
     new = (o for o in placed if not o.deliberate and o.fingerprint not in shown)
     return Found(tuple(replace(o, made=made) for o in new), 1)
 
 
-def _fresh_install(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Sample | None:
+def made_of(sample: Sample) -> str:
+    """How such a database is called, among those that are made up."""
+    return f"a fresh install of {sample.revision} rather than an upgraded one"
+
+
+def fresh_install(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> Sample | None:
     """What the history makes of an empty database; None where it is the sample's schema.
 
     None as well where the history does not begin with nothing, so that this is no install.

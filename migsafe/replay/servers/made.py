@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 from migsafe.engines.session import ServerError, Session
@@ -48,6 +50,30 @@ def explore(plan: ServerPlan, template: str, pending: tuple[Migration, ...], hoo
     return search.found
 
 
+@contextmanager
+def again(
+    plan: ServerPlan, template: str, pending: tuple[Migration, ...], seen: Observation
+) -> Iterator[str | None]:
+    """A copy with the made-up row that showed the observation; None where it cannot be had.
+
+    The rows that others build on come with it; where they do not do, all that were tried before.
+    """
+    search = _Search(plan, template, pending)
+    rows = search.accepted()
+    at = next((n for n, row in enumerate(rows) if row.told == seen.made), None)
+    if at is None:
+        yield None
+        return
+    for chosen in ([*(r for r in rows[:at] if r.plain), rows[at]], rows[: at + 1]):
+        raised = search.fails(chosen)
+        if raised is not None and (raised.place, raised.message) == (seen.place, seen.error):
+            with copied(plan, template) as database:
+                search.insert(database, chosen)
+                yield database
+            return
+    yield None
+
+
 def _told(raised: Raised, culprit: MadeRow) -> Observation:
     return Observation("raised", raised.place, error=raised.message, made=culprit.told)
 
@@ -79,9 +105,10 @@ class _Search:
         rows = made_rows(before, after, self.plan.dialect)
         rows = tuple(row for row in rows if row.table.lower() not in hidden)
         with copied(self.plan, self.template) as database:
-            return self._inserted(database, rows)
+            return self.insert(database, rows)
 
-    def _inserted(self, database: str, rows: tuple[MadeRow, ...] | list[MadeRow]) -> list[MadeRow]:
+    def insert(self, database: str, rows: tuple[MadeRow, ...] | list[MadeRow]) -> list[MadeRow]:
+        """Insert the rows; those that the server lets in."""
         with session_in(self.plan, database) as session:
             session.execute("BEGIN")
             there = [row for row in rows if _insert(session, row, self.plan.dialect)]
@@ -92,7 +119,7 @@ class _Search:
         """How the migration fails with these rows, None where it comes through."""
         self.found.tried += 1
         with copied(self.plan, self.template) as database:
-            self._inserted(database, rows)
+            self.insert(database, rows)
             return upgrade(self.plan, database, self.pending, hook).raised
 
     def reduced(self, rows: list[MadeRow], raised: Raised) -> MadeRow:

@@ -91,9 +91,9 @@ def _one(
         session.close()
     session = where.server.connect(database)  # a dump changes the settings of its session
     try:
-        tracked, version = _tracked(session, history)
+        tracked, version = tracked_in(session, history)
         schema = inspected(session, where.dialect)
-        _own(session, where, data)
+        give(session, where, data)
     finally:
         session.close()
     if entry.version is not None:
@@ -111,7 +111,7 @@ def _one(
 _TOOLS = {Dialect.POSTGRES: "pg_dump", Dialect.MYSQL: "mysqldump", Dialect.SQLITE: "sqlite3"}
 
 
-def _tracked(session: Session, history: History) -> tuple[str, object]:
+def tracked_in(session: Session, history: History) -> tuple[str, object]:
     """What the framework's own table says, where it is there."""
     if not history.version_query:
         return "", None
@@ -121,7 +121,7 @@ def _tracked(session: Session, history: History) -> tuple[str, object]:
     return "", None
 
 
-def _own(session: Session, where: Where, data: bytes) -> None:
+def give(session: Session, where: Where, data: bytes) -> None:
     """Give the old schema to the role that migrates, where the dump does not speak of it."""
     if not where.run_as or where.run_as.encode() in data:
         return
