@@ -65,6 +65,7 @@ _KEYS = ("ForeignKey", "OneToOneField", "ParentalKey", "TreeForeignKey")
 _MANY = ("ManyToManyField", "ParentalManyToManyField", "SortedManyToManyField")
 _NO_COLUMN = {"GenericForeignKey", "GenericRelation", "TaggableManager",
               "ClusterTaggableManager"}  # fmt: skip
+_OTHER = {"ArrayField", "GeneratedField"}
 _AT = {Dialect.POSTGRES: 0, Dialect.MYSQL: 1, Dialect.SQLITE: 2}
 COMPUTED = "'?'"
 """Stands for a value that Python computes once and sends as a constant."""
@@ -103,6 +104,11 @@ class Field:
     def is_text(self) -> bool:
         """Is it a field of text, where Django stores "" rather than NULL?"""
         return self.kind in _TEXTS
+
+    @property
+    def is_foreign(self) -> bool:
+        """Is it a class that is not Django's? Most are of text (Field.empty_strings_allowed)."""
+        return self.has_column and not self.is_key and self.kind not in {*_TYPES, *_TEXTS, *_OTHER}
 
     @property
     def column(self) -> str:
@@ -178,7 +184,7 @@ class Field:
             if found is None:
                 return None
             return literal_of(found, dialect)
-        if not self.null and self.flag("blank") and self.is_text:
+        if not self.null and self.flag("blank") and (self.is_text or self.is_foreign):
             return "''"
         if self.flag("auto_now") or self.flag("auto_now_add"):
             return COMPUTED

@@ -79,7 +79,8 @@ def why(key: str, operation: Operation, table: Table | None) -> str:
         narrow = old.not_null == new.not_null and "type" in key
         if narrow or key in {"change across", "change wider"}:
             return _types(old, new, table, key)
-    return _WHY.get(key, "")
+        return _WHY.get(key) or _types(old, new, table, key)
+    return _WHY.get(key) or ("its column is declared anew" if new is not None else "")
 
 
 def _types(old: Column, new: Column, table: Table | None, key: str) -> str:

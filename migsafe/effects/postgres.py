@@ -77,7 +77,7 @@ def _effects(schema: Schema, operation: Operation, server: Server) -> Iterator[E
         yield from _domain(schema, operation)
         return
     row = _row(schema, operation, server)
-    if row is None:
+    if row is None or _passed_over(schema, operation):
         return
     table = _table(schema, operation)
     if row.get("lock") and table:
@@ -86,6 +86,13 @@ def _effects(schema: Schema, operation: Operation, server: Server) -> Iterator[E
     if row.get("other"):
         for name in _others(schema, operation):
             yield _effect(name, row["other"], {"source": row["source"]})
+
+
+def _passed_over(schema: Schema, operation: Operation) -> bool:
+    """Is there, for sure, no such table, and does IF EXISTS allow for that?"""
+    name = fold_name(operation.table)
+    known = {*schema.tables, *schema.views}
+    return bool(name) and operation.if_exists and schema.complete and name not in known
 
 
 def _effect(table: str, mode: str, row: Mapping[str, Any]) -> Effect:

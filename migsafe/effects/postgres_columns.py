@@ -225,6 +225,8 @@ def _keyed(
     ]
     if not nullable:
         return effect
+    if all(table.column(n) is None for n in nullable):
+        return replace(effect, scans=None)
     return replace(effect, scans=True, why=f"{', '.join(nullable)} may be NULL")
 
 

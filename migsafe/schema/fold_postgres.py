@@ -32,6 +32,7 @@ from migsafe.schema.fold_postgres_parts import (
     relations,
     views_on,
     without,
+    without_links,
     without_owned,
     without_views,
 )
@@ -70,13 +71,15 @@ def _create_table(schema: Schema, operation: Operation, step: Step) -> Schema:
 
 def _with_sequences(schema: Schema, table: Table, columns: Iterable[Column]) -> Schema:
     """With the sequences of serial columns; an identity's is a part of its column."""
+    serial = [c for c in columns if c.identity == "serial"]
+    if not serial:
+        return schema
     found = dict(schema.sequences)
     taken = relations(schema)
-    for column in columns:
-        if column.identity == "serial":
-            space, dot, short = table.name.rpartition(".")
-            name = space + dot + tables.chosen((short, column.name, "seq"), taken)
-            found[fold_name(name)] = Sequence(name, owner=f"{table.name}.{column.name}")
+    for column in serial:
+        space, dot, short = table.name.rpartition(".")
+        name = space + dot + tables.chosen((short, column.name, "seq"), taken)
+        found[fold_name(name)] = Sequence(name, owner=f"{table.name}.{column.name}")
     same = len(found) == len(schema.sequences)
     return schema if same else replace(schema, sequences=found)
 
@@ -175,7 +178,8 @@ def _add_column(schema: Schema, operation: Operation, step: Step) -> Schema:
     known = schema.table(operation.table)
     if known is None and operation.if_exists:
         return schema
-    made = tables.named(new, known or Table(operation.table), relations(schema))
+    taken = relations(schema) if new.primary_key or new.uniques else set()
+    made = tables.named(new, known or Table(operation.table), taken)
     after = step(schema, replace(operation, definition=made))
     table = after.table(operation.table)
     if after is schema or table is None:
@@ -290,7 +294,8 @@ def _drop_constraint(schema: Schema, operation: Operation, _: Step) -> Schema:
         return schema if operation.if_exists else known(schema, operation.table)[0]
     changed = tables.without_constraint(table, operation.name)
     if changed is not None:
-        return put(schema, changed)
+        after = put(schema, changed)
+        return without_links(after, table, changed) if cascades(operation) else after
     return schema if operation.if_exists else put(schema, replace(table, complete=False))
 
 

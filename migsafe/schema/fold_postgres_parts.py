@@ -55,6 +55,30 @@ def referring(schema: Schema, parent: str) -> list[Table]:
     ]
 
 
+def without_links(schema: Schema, before: Table, after: Table) -> Schema:
+    """Without the foreign keys to the keys of a table that it has before and no longer after."""
+    lost = _keys(before) - _keys(after)
+    parent = fold_name(before.name)
+    for table in schema.tables.values():
+        kept = tuple(
+            f
+            for f in table.foreign_keys
+            if fold_name(f.ref_table) != parent
+            or _folded(f.ref_columns or before.primary_key) not in lost
+        )
+        if len(kept) < len(table.foreign_keys):
+            schema = put(schema, replace(table, foreign_keys=kept))
+    return schema
+
+
+def _keys(table: Table) -> set[frozenset[str]]:
+    return {_folded(names) for names in (table.primary_key, *(u.columns for u in table.uniques))}
+
+
+def _folded(names: Iterable[str]) -> frozenset[str]:
+    return frozenset(map(fold_name, names))
+
+
 def views_on(schema: Schema, names: set[str]) -> set[str]:
     """The keys of the views that read one of these, and of those that read such views."""
     found: set[str] = set()

@@ -11,8 +11,9 @@ from dataclasses import replace
 
 from migsafe.model.migration import Assignment, Dialect, Kind, Operation, Reference
 from migsafe.model.schema import Column, Table
-from migsafe.sql import query
+from migsafe.sql import plain
 from migsafe.sql.reader import Reader, UnreadError, first_outside, separated
+from migsafe.sql.shape import Shape
 from migsafe.sql.tokens import KEYWORDS, MARK, NAMES, Token
 
 _VERBS = {"INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "VALUES"}
@@ -36,7 +37,7 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     verb = reader.peek()
     if verb not in _VERBS:
         raise UnreadError("a statement expected after WITH")
-    shape, problem = query.shape(reader.sql, reader.dialect)
+    shape, problem = _shape(reader)
     if verb in {"INSERT", "REPLACE"}:
         found = _insert(reader, shape)
     elif verb == "UPDATE":
@@ -53,9 +54,19 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     return (*hidden, found)
 
 
+def _shape(reader: Reader) -> tuple[Shape, str]:
+    """The statement's shape, and a sentence on what could not be read ("" for nothing)."""
+    found = plain.shape(reader.sql, reader.tokens)
+    if found is not None:
+        return found, ""
+    from migsafe.sql import query  # noqa: PLC0415 - importing sqlglot takes a tenth of a second
+
+    return query.shape(reader.sql, reader.dialect)
+
+
 def _query(reader: Reader, line: int) -> tuple[Operation, ...]:
     """A bracketed SELECT, or TABLE t."""
-    shape, problem = query.shape(reader.sql, reader.dialect)
+    shape, problem = _shape(reader)
     reader.rest()
     found = Operation(Kind.SELECT, sources=shape.sources, narrowing=shape.narrowing, line=line)
     return (found, Operation(Kind.UNREAD, value=problem, line=line)) if problem else (found,)
@@ -94,7 +105,7 @@ def create_as(reader: Reader, common: Operation) -> Operation:
     if reader.peek() not in _QUERIES:
         raise UnreadError("a SELECT expected")
     body = reader.rest()
-    shape, problem = query.shape(reader.sql, reader.dialect)
+    shape, problem = _shape(reader)
     if problem:
         raise UnreadError(problem)
     made = Table(
@@ -113,13 +124,13 @@ def create_as(reader: Reader, common: Operation) -> Operation:
     )
 
 
-def placed(reader: Reader, shape: query.Shape) -> tuple[Reference, ...]:
+def placed(reader: Reader, shape: Shape) -> tuple[Reference, ...]:
     """The references of a shape, their lines counted as the caller counts."""
     first = reader.line(reader.tokens[0])
     return tuple(replace(r, line=first + r.line) for r in shape.references)
 
 
-def _insert(reader: Reader, shape: query.Shape) -> Operation:
+def _insert(reader: Reader, shape: Shape) -> Operation:
     conflict = "REPLACE" if reader.next().upper == "REPLACE" else ""
     if reader.accept("OR"):
         conflict = reader.next().upper
@@ -127,7 +138,7 @@ def _insert(reader: Reader, shape: query.Shape) -> Operation:
     table, temporary = _target(reader)
     if reader.accept("AS"):
         reader.name()
-    columns = reader.names() if reader.peek() == "(" else ()
+    columns = reader.names() if _lists_columns(reader) else ()
     body = _overriding(reader.rest())
     upsert = _upsert(body)
     if upsert is not None and not conflict:
@@ -144,6 +155,11 @@ def _insert(reader: Reader, shape: query.Shape) -> Operation:
         narrowing=shape.narrowing,
         query=reader.source(body) if shape.fills else "",
     )
+
+
+def _lists_columns(reader: Reader) -> bool:
+    """Does the bracket hold names? PostgreSQL takes a bracketed query there, too."""
+    return reader.peek() == "(" and reader.peek(1) not in {*_QUERIES, "("}
 
 
 def _overriding(body: Sequence[Token]) -> Sequence[Token]:
@@ -201,9 +217,7 @@ def _is_alias(before: Token, last: Token) -> bool:
 _OPERANDS = {"END", "NULL", "CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"}
 
 
-def assigned(
-    shape: query.Shape, columns: tuple[str, ...], texts: list[str]
-) -> tuple[Assignment, ...]:
+def assigned(shape: Shape, columns: tuple[str, ...], texts: list[str]) -> tuple[Assignment, ...]:
     """What fills the columns of an INSERT; the texts count only where there is one for each."""
     fills = shape.fills
     same = len(texts) == len(fills)
@@ -221,7 +235,7 @@ def assigned(
     )
 
 
-def _filled(shape: query.Shape, columns: tuple[str, ...]) -> list[str]:
+def _filled(shape: Shape, columns: tuple[str, ...]) -> list[str]:
     """The column that each value goes to; "" where a star before it hides how many there are."""
     kinds = [fill.kind for fill in shape.fills]
     count = len(kinds)
@@ -233,7 +247,7 @@ def _filled(shape: query.Shape, columns: tuple[str, ...]) -> list[str]:
     return names
 
 
-def _update(reader: Reader, shape: query.Shape) -> Operation:
+def _update(reader: Reader, shape: Shape) -> Operation:
     reader.expect("UPDATE")
     conflict = reader.next().upper if reader.accept("OR") else ""
     table, temporary = _target(reader)
@@ -281,7 +295,7 @@ def _pairs(term: Sequence[Token], reader: Reader) -> list[tuple[str, str]]:
     return [(name, reader.source(one)) for name, one in zip(names, row, strict=True)]
 
 
-def set_to(shape: query.Shape, pairs: list[tuple[str, str]]) -> tuple[Assignment, ...]:
+def set_to(shape: Shape, pairs: list[tuple[str, str]]) -> tuple[Assignment, ...]:
     """What an UPDATE sets, from pairs of a column and the source of its value."""
     if len(pairs) != len(shape.fills):
         return tuple(Assignment(name, text, "expression") for name, text in pairs)

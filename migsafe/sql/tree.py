@@ -37,11 +37,15 @@ def parse(sql: str, dialect: Dialect) -> exp.Expr | None:
     return tree if whole else None
 
 
-_FOREIGN = re.compile(r"\{\{[^{}]*\}\}|\$\{[^{}]*\}|\bOVERRIDING\s+(?:SYSTEM|USER)\s+VALUE\b", re.I)
+_FOREIGN = re.compile(
+    r"\{\{[^{}]*\}\}|\$\{[^{}]*\}|\bOVERRIDING\s+(?:SYSTEM|USER)\s+VALUE\b"
+    r"|\bON\s+COMMIT\s+(?:DROP|(?:DELETE|PRESERVE)\s+ROWS)\b",
+    re.I,
+)
 
 
 def _plain(sql: str, _: Sequence[Token]) -> str:
-    """The text with what sqlglot cannot read covered, offsets kept: templates, OVERRIDING."""
+    """The text with what sqlglot cannot read covered: templates, OVERRIDING, ON COMMIT."""
     return _FOREIGN.sub(lambda m: ("x" if m[0][0] in "{$" else " ") * len(m[0]), sql)
 
 
@@ -127,6 +131,8 @@ def _replacements(tokens: Sequence[Token]) -> Iterator[tuple[int, int, str]]:
             yield token.start, token.end, "INSERT"
         elif word == "INDEXED" and at > 0:
             yield from _index_choice(tokens, words, at)
+        elif word == "NORMALIZE" and following[:1] == ["("]:  # to sqlglot, PostgreSQL's syntax
+            yield token.start, token.end, "NORMALISE"
         elif word == "CAST" and following[:1] == ["("]:
             yield from _cast_type(tokens, words, at)
 

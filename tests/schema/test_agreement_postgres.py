@@ -258,6 +258,7 @@ CREATE TABLE other (id int UNIQUE, note text UNIQUE);
 CREATE TABLE child (a int REFERENCES other (id), b text REFERENCES other (note));
 ALTER TABLE child DROP CONSTRAINT child_a_fkey;
 ALTER TABLE other DROP COLUMN id;
+ALTER TABLE other DROP CONSTRAINT other_note_key CASCADE;
 ALTER TYPE mood RENAME TO feeling;
 CREATE SCHEMA app;
 ALTER TABLE pets SET SCHEMA app;

@@ -34,6 +34,7 @@ STATEMENTS = [
     ("ALTER TABLE t RENAME CONSTRAINT a TO b", ["rename_constraint t a -> b"]),
     ("ALTER TABLE t VALIDATE CONSTRAINT c", ["validate_constraint t c"]),
     ("ALTER TABLE t ADD CONSTRAINT c CHECK (a > 0) NOT VALID", ["add_constraint t c [not valid]"]),
+    ("ALTER TABLE t ADD CONSTRAINT c NOT NULL a", ["alter_column t a set not null"]),
     (
         "ALTER TABLE t ADD CONSTRAINT c PRIMARY KEY USING INDEX i",
         ["add_constraint t c [primary key, using index=i]"],
@@ -121,6 +122,9 @@ STATEMENTS = [
     ("UPDATE ONLY app.t u SET a = 1", ["update app.t"]),
     ("DELETE FROM ONLY t USING b WHERE b.id = t.id", ["delete t"]),
     ("INSERT INTO t (a) OVERRIDING SYSTEM VALUE VALUES (1)", ["insert t"]),
+    ("INSERT INTO t (SELECT a, '' FROM b)", ["insert t"]),
+    ("INSERT INTO t (a) (SELECT a FROM b)", ["insert t"]),
+    ("CREATE TEMP TABLE t ON COMMIT DROP AS SELECT a FROM b", ["create_table t [temp]"]),
     (
         "WITH gone AS (DELETE FROM a WHERE x RETURNING *) INSERT INTO b SELECT * FROM gone",
         ["delete a", "insert b"],
