@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping
+from dataclasses import field, fields
+from datetime import date, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from migsafe.errors import ConfigError
+from migsafe.errors import ConfigError, nearest
+from migsafe.model.dataclass import dataclass
 from migsafe.model.migration import Dialect
 from migsafe.model.rule import Severity
 
@@ -73,11 +74,42 @@ class Downgrade:
 
 
 @dataclass(frozen=True, slots=True)
+class Disable:
+    """A rule that does not speak here, and why; `until` is its last day, "" for no end."""
+
+    rule: str
+    reason: str
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Suppress:
+    """What a rule finds in the files that match `path` is allowed; `until` as in Disable.
+
+    In `path`, `*` stands for any text, folders included.
+    """
+
+    rule: str
+    path: str
+    reason: str
+    until: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Rules:
-    """Folders of rules beside those that ship, and the rules to run that are off by default."""
+    """Which rules speak, how loudly, and where those lie that do not ship.
+
+    `paths` are folders, `packs` names of installed packages; `allow_code`: a rule there may be a
+    Python function. `max_suppression_days` is how far ahead a suppression may end, None: any.
+    """
 
     paths: tuple[str, ...] = ()
     enable: tuple[str, ...] = ()
+    severity: tuple[tuple[str, Severity], ...] = ()
+    disable: tuple[Disable, ...] = ()
+    packs: tuple[str, ...] = ()
+    allow_code: bool = False
+    max_suppression_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +126,12 @@ class Config:
     engine: Engine = field(default_factory=Engine)
     rules: Rules = field(default_factory=Rules)
     downgrade: Downgrade = field(default_factory=Downgrade)
+    suppress: tuple[Suppress, ...] = ()
     later: tuple[str, ...] = ()  # keys that are set and mean nothing with SQLite
+
+
+class _Tables:
+    """A list of tables, as the kind of a value."""
 
 
 _KEYS: Mapping[str, Mapping[str, type]] = {
@@ -107,6 +144,7 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
         "engine": dict,
         "rules": dict,
         "downgrade": dict,
+        "suppress": _Tables,
     },
     "migrations": {
         "framework": str,
@@ -135,7 +173,17 @@ _KEYS: Mapping[str, Mapping[str, type]] = {
         "dsn": str,
     },
     "downgrade": {"check": bool, "after_upgrade": str},
-    "rules": {"paths": list, "enable": list},
+    "rules": {
+        "paths": list,
+        "enable": list,
+        "severity": dict,
+        "disable": _Tables,
+        "packs": list,
+        "allow_code": bool,
+        "max_suppression_days": int,
+    },
+    "rules.disable": {"rule": str, "reason": str, "until": date},
+    "suppress": {"rule": str, "path": str, "reason": str, "until": date},
 }
 _ON_SERVERS: Mapping[str, tuple[str, ...]] = {
     "launch": ("old_queries",),
@@ -155,6 +203,8 @@ _TYPE_NAMES = {
     int: "a whole number from 0",
     dict: "a table",
     list: "a list of texts",
+    date: "a date such as 2027-02-28",
+    _Tables: "a list of tables",
 }
 
 
@@ -227,8 +277,9 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
         samples=Samples(**table.get("samples", {})),
         launch=Launch(**_now(table, "launch")),
         engine=Engine(**_now(table, "engine")),
-        rules=Rules(**{k: tuple(v) for k, v in table.get("rules", {}).items()}),
+        rules=_rules(table.get("rules", {}), path),
         downgrade=Downgrade(**table.get("downgrade", {})),
+        suppress=_reasoned(Suppress, "suppress", table.get("suppress", []), path),
         later=tuple(
             f"[{section}] {key}"
             for section, keys in _ON_SERVERS.items()
@@ -236,6 +287,55 @@ def _build(table: Mapping[str, Any], path: Path) -> Config:
             if table.get(section, {}).get(key)
         ),
     )
+
+
+def _rules(table: Mapping[str, Any], path: Path) -> Rules:
+    lists = {k: tuple(v) for k, v in table.items() if k in {"paths", "enable", "packs"}}
+    if table.get("max_suppression_days") == 0:
+        raise ConfigError("rules.max_suppression_days must be 1 or more", place=str(path))
+    return Rules(
+        **lists,
+        severity=tuple(_severities(table.get("severity", {}), path)),
+        disable=_reasoned(Disable, "rules.disable", table.get("disable", []), path),
+        allow_code=table.get("allow_code", False),
+        max_suppression_days=table.get("max_suppression_days"),
+    )
+
+
+def _severities(table: Mapping[str, object], path: Path) -> Iterator[tuple[str, Severity]]:
+    names = [str(s) for s in Severity]
+    for rule, value in table.items():
+        if value not in names:
+            raise ConfigError(
+                f"rules.severity of {rule} is {value!r}",
+                place=str(path),
+                hint=f"one of: {', '.join(names)}",
+            )
+        yield rule, Severity.parse(str(value))
+
+
+_Reasoned = TypeVar("_Reasoned", Disable, Suppress)
+
+
+def _reasoned(
+    kind: type[_Reasoned], section: str, entries: list[dict[str, Any]], path: Path
+) -> tuple[_Reasoned, ...]:
+    """Entries that must say why. Raises ConfigError for one that lacks something."""
+    return tuple(_entry(kind, section, entry, path) for entry in entries)
+
+
+def _entry(kind: type[_Reasoned], section: str, entry: dict[str, Any], path: Path) -> _Reasoned:
+    _check(section, entry, path)
+    wanted = [f.name for f in fields(kind) if f.name != "until"]
+    for key in wanted:
+        if not entry.get(key, "").strip():
+            of = f" of {entry['rule']}" if entry.get("rule") else ""
+            raise ConfigError(
+                f"{section}{of} gives no {key}",
+                place=str(path),
+                hint=f"each entry needs {', '.join(wanted)}",
+            )
+    return kind(**{**entry, "until": str(entry.get("until", ""))})
 
 
 def _now(table: Mapping[str, Any], section: str) -> dict[str, Any]:
@@ -259,7 +359,7 @@ def _check(section: str, table: object, path: Path) -> None:
 
 
 def _suggestion(key: str, known: Mapping[str, type]) -> str:
-    near = difflib.get_close_matches(key, known, n=1)
+    near = nearest(key, known)
     return f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
 
 
@@ -270,6 +370,10 @@ def _check_value(name: str, value: object, kind: type, path: Path) -> None:
         fits = type(value) is int and value >= 0  # a bool is an int
     if kind is list and isinstance(value, list):
         fits = all(isinstance(item, str) for item in value)
+    if kind is _Tables:
+        fits = isinstance(value, list) and all(isinstance(item, dict) for item in value)
+    if kind is date:
+        fits = _is_date(value)
     if not fits:
         raise ConfigError(f"{name} must be {_TYPE_NAMES[kind]}", place=str(path))
     choices = _CHOICES.get(name)
@@ -277,3 +381,12 @@ def _check_value(name: str, value: object, kind: type, path: Path) -> None:
         raise ConfigError(
             f"{name} is {value!r}", place=str(path), hint=f"one of: {', '.join(choices)}"
         )
+
+
+def _is_date(value: object) -> bool:
+    if isinstance(value, str):
+        try:
+            return date.fromisoformat(value).isoformat() == value
+        except ValueError:
+            return False
+    return isinstance(value, date) and not isinstance(value, datetime)

@@ -8,7 +8,16 @@ from pathlib import Path
 import pytest
 
 from migsafe import config
-from migsafe.config import Config, Engine, Launch, Migrations, Rules, Samples
+from migsafe.config import (
+    Config,
+    Disable,
+    Engine,
+    Launch,
+    Migrations,
+    Rules,
+    Samples,
+    Suppress,
+)
 from migsafe.errors import ConfigError
 from migsafe.model.migration import Dialect
 from migsafe.model.rule import Severity
@@ -51,6 +60,16 @@ library = "lib.so"
 [rules]
 paths = ["mine", "ours"]
 enable = ["a-rule"]
+severity = { b-rule = "note" }
+disable = [{ rule = "c-rule", reason = "why", until = 2027-01-01 }]
+packs = ["acme"]
+allow_code = true
+max_suppression_days = 180
+[[suppress]]
+rule = "d-rule"
+path = "old/*"
+reason = "because"
+until = "2027-01-02"
 """
     assert load(tmp_path, text) == Config(
         root=tmp_path,
@@ -61,7 +80,16 @@ enable = ["a-rule"]
         samples=Samples("old"),
         launch=Launch("a.sql", "b.sql", "c.sql", True, ("./smoke", "{db}")),
         engine=Engine("3.31", ("json", "fts5"), "lib.so"),
-        rules=Rules(("mine", "ours"), ("a-rule",)),
+        rules=Rules(
+            ("mine", "ours"),
+            ("a-rule",),
+            (("b-rule", Severity.NOTE),),
+            (Disable("c-rule", "why", "2027-01-01"),),
+            ("acme",),
+            True,
+            180,
+        ),
+        suppress=(Suppress("d-rule", "old/*", "because", "2027-01-02"),),
     )
 
 
@@ -82,7 +110,14 @@ def test_keys_that_wait_for_a_later_version_are_kept_by_name(tmp_path):
 
 @pytest.mark.parametrize(
     ("section", "kind"),
-    [("migrations", Migrations), ("samples", Samples), ("engine", Engine), ("rules", Rules)],
+    [
+        ("migrations", Migrations),
+        ("samples", Samples),
+        ("engine", Engine),
+        ("rules", Rules),
+        ("rules.disable", Disable),
+        ("suppress", Suppress),
+    ],
 )
 def test_every_field_has_its_key(section, kind):
     assert {f.name for f in fields(kind)} <= set(config._KEYS[section])

@@ -6,8 +6,9 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from migsafe.model.dataclass import dataclass
 from migsafe.model.finding import Finding, Stage, Suppression
 from migsafe.model.outcome import LATE, Blast, Failure, Place
 from migsafe.model.rule import Needs, Rule, Severity
@@ -258,6 +259,7 @@ def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
 def _suppressed(finding: Finding, suppressions: tuple[Suppression, ...]) -> Finding:
     for s in suppressions:
         same = (s.rule, s.path) == (finding.rule, finding.path)
+        same = same and (bool(s.until) or finding.severity < Severity.BLOCKER)
         if same and s.lines[0] <= finding.line <= s.lines[1]:
             return replace(finding, suppressed=s)
     return finding

@@ -5,13 +5,14 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import date
 
 from migsafe import facts as facts_database
 from migsafe.blast import blast as blast_of
-from migsafe.errors import RuleInvalid, RuleTooSlow
-from migsafe.facts.suppressions import judged
+from migsafe.errors import RuleInvalid, RuleTooMany, RuleTooSlow
+from migsafe.facts.suppressions import judged, longest
+from migsafe.model.dataclass import dataclass
 from migsafe.model.evidence import Evidence, NotRun
 from migsafe.model.finding import Finding, Stage, Suppression
 from migsafe.model.outcome import Blast, Failure, Outcome, ProbeResult, Scenario
@@ -30,9 +31,12 @@ class Result:
     not_run: tuple[NotRun, ...]
 
 
-def run(ruleset: Iterable[Rule], evidence: Evidence) -> Result:
+def run(
+    ruleset: Iterable[Rule], evidence: Evidence, past: facts_database.Kept | None = None
+) -> Result:
     """Judge the evidence by every rule that speaks its dialect.
 
+    `past`: the facts about what came before the evidence's steps, where these begin later.
     Raises RuleInvalid for a rule that is wrong, writes or does not end.
     """
     dialect = evidence.history.dialect
@@ -40,17 +44,18 @@ def run(ruleset: Iterable[Rule], evidence: Evidence) -> Result:
     rules = [r for r in ruleset if dialect in r.dialects and not r.off]
     known = {"rules": ",".join(r.id for r in ruleset)}
     evidence = replace(evidence, settings={**evidence.settings, **known})
-    with closing(facts_database.build(evidence)) as facts:
+    with closing(facts_database.build(evidence, past)) as facts:
         judge = _Judge(facts, evidence)
         drafts = [d for r in rules for d in judge.judged(r)]
         findings = finish(drafts, facts, tuple(_suppressions(evidence)))
-    return Result(findings, (*judge.too_slow, *_not_run(rules, evidence)))
+    noted = [NotRun(f"rule {r.id}", r.note) for r in ruleset if r.note and dialect in r.dialects]
+    return Result(findings, (*noted, *judge.too_slow, *_not_run(rules, evidence)))
 
 
 def _suppressions(evidence: Evidence) -> Iterator[Suppression]:
-    today = date.fromisoformat(evidence.settings["today"])
+    today, days = date.fromisoformat(evidence.settings["today"]), longest(evidence.settings)
     for migration in evidence.history.migrations:
-        yield from (j.suppression for j in judged(migration, today) if j.holds)
+        yield from (j.suppression for j in judged(migration, today, days) if j.holds)
 
 
 def _not_run(rules: list[Rule], evidence: Evidence) -> Iterator[NotRun]:
@@ -64,6 +69,9 @@ def _not_run(rules: list[Rule], evidence: Evidence) -> Iterator[NotRun]:
         )
 
 
+_TOO_SLOW = f"takes more than {ask.SECONDS:g} s"
+
+
 @dataclass(frozen=True, slots=True)
 class _Judge:
     facts: sqlite3.Connection
@@ -71,14 +79,15 @@ class _Judge:
     too_slow: list[NotRun] = field(default_factory=list)
 
     def judged(self, rule: Rule) -> list[Draft]:
-        """The rule's violations; a rule of ours that is too slow for a history is said so."""
+        """The rule's violations; a rule of ours that finds no end in a history is said so."""
         try:
             return list(self.judge(rule))
-        except RuleTooSlow:
+        except (RuleTooMany, RuleTooSlow) as error:
             if not ours(rule):
                 raise
-            reason = f"it takes more than {ask.SECONDS:g} s on a history of this size"
-            self.too_slow.append(NotRun(f"rule {rule.id}", reason))
+            many = isinstance(error, RuleTooMany)
+            said = f"returns more than {ask.ROW_LIMIT:,} rows" if many else _TOO_SLOW
+            self.too_slow.append(NotRun(f"rule {rule.id}", f"it {said} on a history of this size"))
             return []
 
     def judge(self, rule: Rule) -> Iterator[Draft]:
@@ -90,7 +99,7 @@ class _Judge:
     # -- rules over the facts ------------------------------------------------------------------
 
     def _by_facts(self, rule: Rule) -> Iterator[Draft]:
-        for row in ask.rows(self.facts, rule, rule.find, "find"):
+        for row in _rows(self.facts, rule):
             failure = self._failure(row)
             if failure is None and not ask.in_focus(self.facts, row):
                 continue
@@ -169,6 +178,8 @@ class _Judge:
 
     def _undecided(self, candidate: Candidate, severity: Severity, *, asked: bool) -> Draft:
         rule = candidate.rule
+        if rule.settled:
+            severity = min(severity, rule.severity)
         row: dict[str, Value] = {**candidate.row, "n": 0}
         reason = "whether it fails depends on the data"
         if asked:
@@ -177,6 +188,14 @@ class _Judge:
             severity, reason = Severity.NOTE, "neither a sample nor a made-up row shows it"
         text = ask.fill(rule.undecided_message or rule.title, row, rule)
         return Draft(rule, row, candidate.place, severity, f"{text}: {reason}", Stage.ANALYSE)
+
+
+def _rows(facts: sqlite3.Connection, rule: Rule) -> list[Row]:
+    if not rule.check:
+        return ask.rows(facts, rule, rule.find, "find")
+    from migsafe.rules import code  # noqa: PLC0415 - hardly any project has such a rule
+
+    return code.rows(facts, rule)
 
 
 def _at_most(severity: Severity, failure: Failure | None) -> Severity:
@@ -198,19 +217,19 @@ def _undecided_severity(rule: Rule, row: Row) -> Severity:
     """The rule's `undecided`, unless the row's column of that name says another severity."""
     text = row.get("undecided")
     if isinstance(text, str):
-        return _severity(rule, {"severity": text})
+        return _named(rule, text)
     assert rule.undecided is not None
     return rule.undecided
 
 
 def _severity(rule: Rule, row: Row) -> Severity:
-    """The rule's severity, unless the row has its own in a column `severity`.
-
-    Raises RuleInvalid for a severity that does not exist.
-    """
+    """The rule's severity, unless the row has its own in a column `severity`."""
     text = row.get("severity")
-    if text is None:
-        return rule.severity
+    return rule.severity if text is None or rule.settled else _named(rule, text)
+
+
+def _named(rule: Rule, text: Value) -> Severity:
+    """The severity that a row names. Raises RuleInvalid for one that does not exist."""
     try:
         return Severity.parse(str(text))
     except KeyError:
