@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from migsafe import config
@@ -73,6 +73,21 @@ class Fixture:
 
 
 @dataclass(frozen=True, slots=True)
+class Source:
+    """A project, and texts that stand in for its files, by their path."""
+
+    project: Project
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    def read(self, path: str) -> str:
+        """The text of one of its files."""
+        known = self.texts.get(path)
+        if known is not None:
+            return known
+        return (self.project.config.root / path).read_text(encoding="utf-8-sig")
+
+
+@dataclass(frozen=True, slots=True)
 class About:
     """The old database as SQL, the revision it is at, and the failure.
 
@@ -86,29 +101,26 @@ class About:
     place: str = ""
 
 
-def fixture(project: Project, about: About) -> Fixture:
+def fixture(source: Source, about: About) -> Fixture:
     """The fixture: what is pending is copied; what came before is in the database's schema."""
+    project = source.project
     pending = project.history.pending(about.version)
     launch = dict(_launch(project, about))
-    shared = {name: _read(project, path) for name, path in launch.items()}
+    shared = {name: source.read(path) for name, path in launch.items()}
     shared[config.NAME] = _settings(project, pending, "after_upgrade.sql" in launch)
     places: _Places = {path: (name, {}) for name, path in launch.items()}
-    made = _migrations(project, pending, about)
+    made = _migrations(source, pending, about)
     return Fixture({**shared, **made.files}, {**places, **made.places})
 
 
-def _migrations(project: Project, pending: tuple[Migration, ...], about: About) -> Fixture:
-    if any(m.program for m in pending) and project.history.framework == "alembic":
-        return _alembic(project, pending, about)
+def _migrations(source: Source, pending: tuple[Migration, ...], about: About) -> Fixture:
+    if any(m.program for m in pending) and source.project.history.framework == "alembic":
+        return _alembic(source, pending, about)
     if all(_NUMBERED.fullmatch(Path(m.path).name) for m in pending):
-        files, places = _verbatim(project, pending)
+        files, places = _verbatim(source, pending)
     else:
         files, places = _as_numbered(pending)
     return Fixture({"old.sql": about.old, **files}, places)
-
-
-def _read(project: Project, path: str) -> str:
-    return (project.config.root / path).read_text(encoding="utf-8-sig")
 
 
 def mark(folder: Path, spot: Spot, rule_id: str) -> None:
@@ -130,9 +142,9 @@ def mark(folder: Path, spot: Spot, rule_id: str) -> None:
 # -- migrations in SQL -----------------------------------------------------------------------------
 
 
-def _verbatim(project: Project, pending: tuple[Migration, ...]) -> tuple[dict[str, str], _Places]:
+def _verbatim(source: Source, pending: tuple[Migration, ...]) -> tuple[dict[str, str], _Places]:
     names = {m.path: Path(m.path).name for m in pending}
-    files = {names[m.path]: _read(project, m.path) for m in pending}
+    files = {names[m.path]: source.read(m.path) for m in pending}
     return files, {path: (name, {}) for path, name in names.items()}
 
 
@@ -166,8 +178,9 @@ def _slug(text: str) -> str:
 # -- Alembic ---------------------------------------------------------------------------------------
 
 
-def _alembic(project: Project, pending: tuple[Migration, ...], about: About) -> Fixture:
+def _alembic(source: Source, pending: tuple[Migration, ...], about: About) -> Fixture:
     """The pending scripts on one that stands for all before them."""
+    project = source.project
     files = {
         "alembic.ini": _INI,
         "migrations/env.py": _ENV.format(per_migration=not project.history.one_transaction),
@@ -179,7 +192,7 @@ def _alembic(project: Project, pending: tuple[Migration, ...], about: About) -> 
     places: _Places = {}
     for migration in pending:
         name = f"versions/{Path(migration.path).name}"
-        files[f"migrations/{name}"] = _read(project, migration.path)
+        files[f"migrations/{name}"] = source.read(migration.path)
         places[migration.path] = (name, {})
     return Fixture(files, places)
 

@@ -10,22 +10,28 @@ from typing import Any
 
 from migsafe.cli.failing_case import FailingCase
 from migsafe.errors import UsageError
+from migsafe.model.rule import Severity
 from migsafe.rules.templates import template_for
 
 LAST = "last"
 _SHOWN = 5
 
 
-def chosen(cases: Sequence[FailingCase], wanted: str, trace: str) -> FailingCase:
+def chosen(
+    cases: Sequence[FailingCase], least: Severity, wanted: str, trace: str
+) -> FailingCase | None:
     """The case of that fingerprint, place (`path:line`) or number; else what fits the trace best.
 
-    Without either it is the worst. Raises UsageError where there is none.
+    Without either it is the worst that reaches the severity `least`; None where none does.
+    Raises UsageError for one that is asked for and not there.
     """
     if wanted:
         return _named(cases, wanted)
-    if trace:
-        return max(cases, key=lambda c: _likeness(c, trace))
-    return cases[0]
+    alike = [c for c in cases if any(_likeness(c, trace)[:2])] if trace else []
+    if alike:
+        return max(alike, key=lambda c: _likeness(c, trace))
+    bad = (c for c in cases if c.finding is None or c.finding.severity >= least)
+    return next(bad, None)
 
 
 def _named(cases: Sequence[FailingCase], wanted: str) -> FailingCase:

@@ -11,6 +11,7 @@ from pathlib import Path
 from migsafe import config
 from migsafe.cli.failing_case import FailingCase, Seed, shrink
 from migsafe.cli.incident import fixture
+from migsafe.cli.incident.fixture import Source
 from migsafe.cli.incident.proposal import Proposal, Scene, proposals
 from migsafe.cli.project import Project, Request, open_project
 from migsafe.errors import UsageError
@@ -32,7 +33,7 @@ class Material:
     project: Project
     case: FailingCase
     seed: Seed
-    fixed: Project | None
+    fixed: Source | None
     ruleset: tuple[Rule, ...]
 
 
@@ -44,7 +45,7 @@ def material(
     Raises UsageError where values would show in the small database.
     """
     repaired = _repaired(project, case, fixed) if fixed else None
-    seed = shrink(case, keep_data=keep_data, fixed=repaired)
+    seed = shrink(case, keep_data=keep_data, fixed=repaired.project if repaired else None)
     if not seed.text:
         columns = ", ".join(f"{t}.{c}" for t, c in seed.checks.refused)
         raise UsageError(
@@ -55,13 +56,13 @@ def material(
     return Material(project, case, seed, repaired, project.rules())
 
 
-def _repaired(project: Project, case: FailingCase, fixed: Path) -> Project:
+def _repaired(project: Project, case: FailingCase, fixed: Path) -> Source:
     """A checkout of its own, or the project with other migrations in the place of its own."""
     if not fixed.exists():
         raise UsageError(f"--fixed {fixed} does not exist")
     found = _opened(project, case, fixed)
     version = case.version
-    if version is not None and found.history.get(version) is None:
+    if version is not None and found.project.history.get(version) is None:
         raise UsageError(
             f"the repaired migrations do not know {version}, the old database's version",
             hint="the repair comes after the same old migrations",
@@ -69,21 +70,24 @@ def _repaired(project: Project, case: FailingCase, fixed: Path) -> Project:
     return found
 
 
-def _opened(project: Project, case: FailingCase, fixed: Path) -> Project:
+def _opened(project: Project, case: FailingCase, fixed: Path) -> Source:
     settings, migrations = project.config, project.migrations
     if (fixed / config.NAME).is_file():
         settings = config.load(fixed.resolve())
-        return open_project(settings, settings.migrations[0], Request())
+        return Source(open_project(settings, settings.migrations[0], Request()))
     if fixed.is_dir():
         moved = replace(migrations, path=str(fixed.resolve()))
-        return open_project(settings, moved, Request())
-    if not case.path:
+        return Source(open_project(settings, moved, Request()))
+    named = [m.path for m in project.history.migrations if Path(m.path).name == fixed.name]
+    place = named[0] if named else case.path
+    if not place:
         raise UsageError(
-            "--fixed FILE repairs one migration, and this failure is not in one",
+            f"--fixed {fixed} is named like no migration, and the failure is not in one",
             hint="give the folder of the repaired migrations",
         )
     text = fixed.read_text(encoding="utf-8-sig")
-    return open_project(settings, migrations, Request(texts={case.path: text}))
+    texts = {place: text}
+    return Source(open_project(settings, migrations, Request(texts=texts)), texts)
 
 
 # -- the working folder of a draft -----------------------------------------------------------------
@@ -99,7 +103,7 @@ def stage(material: Material, home: Path, hazard: str) -> Iterator[Proposal]:
     shutil.rmtree(home, ignore_errors=True)
     case, seed = material.case, material.seed
     about = fixture.About(seed.text, seed.version, case.kind, case.place.path)
-    failing = fixture.fixture(material.project, about)
+    failing = fixture.fixture(Source(material.project), about)
     failing.write(home / FAIL)
     passing = home / PASS if material.fixed else None
     if material.fixed and passing:

@@ -104,10 +104,13 @@ def new(
     material = making.material(project, case, fixed, keep_data=keep_data)
     _tell_seed(material)
     home = making.folder(project.config.root, identifier or "new")
-    proposal = None if no_rule else _proposal(material, home, hazard, wanted, ask=not yes)
-    identifier = identifier or _free(project, proposal.hazard if proposal else case.kind)
+    proposal = (
+        None if no_rule else _proposal(material, home, hazard, wanted, ask=_somebody() and not yes)
+    )
+    identifier = identifier or _free(project, _named(case, proposal))
     known = making.known(material, proposal, identifier, now)
     if proposal is None:
+        shutil.rmtree(home, ignore_errors=True)
         draft = Draft(known, said)
     else:
         making.settle(home, proposal)
@@ -152,13 +155,13 @@ def _failing(project: Project, run: str | None, finding: str, story: str) -> Fai
     if run not in {None, guilty.LAST} and not finding:
         finding = guilty.of_report(Path(str(run)))
     _, cases = failing_cases(project, project.config.fail_on, Effort())
-    if cases:
-        return guilty.chosen(cases, finding, story)
-    if story:
-        return None
+    case = guilty.chosen(cases, project.config.fail_on, finding, story)
+    if case is not None or story:
+        return case
     raise NothingToCheck(
         "the check finds nothing wrong: there is no failure to learn from",
-        hint="give the database that failed with --sample, or the crash with --trace",
+        hint="give the database that failed with --sample, the crash with --trace, or a warning"
+        " with --finding",
     )
 
 
@@ -208,7 +211,7 @@ def _wanted(found: list[Proposal], wanted: str) -> Proposal:
 def _finish(project: Project, draft: Draft, *, ask: bool) -> int:
     root = project.config.root
     drafts.save(root, draft)
-    if ask and not sys.stdin.isatty():
+    if ask and not _somebody():
         raise UsageError(
             "there is nobody to ask: standard input is not a terminal",
             hint=f"answer with options, then: migsafe incident resume {draft.id} --yes",
@@ -223,6 +226,11 @@ def _finish(project: Project, draft: Draft, *, ask: bool) -> int:
 
 
 # -- names -----------------------------------------------------------------------------------------
+
+
+def _somebody() -> bool:
+    """Is there anybody to ask?"""
+    return sys.stdin.isatty()
 
 
 def _slug(text: str) -> str:
@@ -248,6 +256,13 @@ def _require_new(project: Project, identifier: str) -> None:
             f"there is an incident {identifier} already",
             hint=f"migsafe incident update {identifier}",
         )
+
+
+def _named(case: FailingCase, proposal: Proposal | None) -> str:
+    """What the incident is called where nobody says: as the rule that guards or tells of it."""
+    if proposal is not None:
+        return proposal.hazard
+    return case.finding.rule if case.finding else case.kind
 
 
 def _free(project: Project, name: str) -> str:

@@ -13,7 +13,7 @@ from migsafe.cli.incident.statement import shape
 from migsafe.cli.rule_fixtures import Spot, judge, spot_of
 from migsafe.errors import MigsafeError
 from migsafe.incident import toml_text
-from migsafe.model.finding import Finding
+from migsafe.model.finding import Finding, Stage
 from migsafe.model.migration import Dialect
 from migsafe.model.report import Report
 from migsafe.model.rule import Needs, Rule, Severity
@@ -92,16 +92,33 @@ def proposals(scene: Scene, ruleset: tuple[Rule, ...]) -> Iterator[Proposal]:
 def _existing(
     scene: Scene, report: Report, silent: Report | None, known: dict[str, Rule]
 ) -> Iterator[Proposal]:
-    noisy = {f.rule for f in silent.findings if not f.suppressed} if silent else set()
+    noisy = _noisy(silent) if silent else {}
     told: dict[str, list[Finding]] = {}
     for finding in report.findings:
-        if finding.rule in known and finding.rule not in noisy and not finding.suppressed:
+        if finding.rule in known and not finding.suppressed:
             told.setdefault(finding.rule, []).append(finding)
     ranked = sorted(told.values(), key=lambda fs: _rank(scene, fs, known[fs[0].rule]))
     for findings in ranked:
         rule = known[findings[0].rule]
-        if max(f.severity for f in findings) > Severity.NOTE or not _elsewhere(scene, findings):
+        loud = max(f.severity for f in findings) > Severity.NOTE
+        if rule.id not in noisy and (loud or not _elsewhere(scene, findings)):
             yield _override(rule, findings)
+        elif noisy.get(rule.id) == {Stage.ANALYSE} and _decided(rule, findings):
+            yield _override(rule, findings, undecided="off")
+
+
+def _noisy(silent: Report) -> dict[str, set[Stage]]:
+    """The rules that speak on the repaired migration, and from what."""
+    found: dict[str, set[Stage]] = {}
+    for finding in silent.findings:
+        if not finding.suppressed:
+            found.setdefault(finding.rule, set()).add(finding.stage)
+    return found
+
+
+def _decided(rule: Rule, findings: list[Finding]) -> bool:
+    """Do old rows answer the rule's question, so that it need not speak where none does?"""
+    return rule.undecided is not None and any(f.stage is Stage.REPLAY for f in findings)
 
 
 def _rank(scene: Scene, findings: list[Finding], rule: Rule) -> tuple[int, ...]:
@@ -114,10 +131,10 @@ def _elsewhere(scene: Scene, findings: list[Finding]) -> bool:
     return scene.guilty is not None and all(spot_of(f) != scene.guilty for f in findings)
 
 
-def _override(rule: Rule, findings: list[Finding]) -> Proposal:
+def _override(rule: Rule, findings: list[Finding], **more: str) -> Proposal:
     """The shipped rule, made the team's own; at least an error, since it has hurt."""
     worst = max([rule.severity, Severity.ERROR, *(f.severity for f in findings)])
-    text = toml_text.write({"id": rule.id, "extends": True, "severity": str(worst)})
+    text = toml_text.write({"id": rule.id, "extends": True, "severity": str(worst), **more})
     origin = Origin.OBSERVED if rule.needs is Needs.OUTCOMES else Origin.EXISTING
     return Proposal(
         rule.id,
