@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -18,14 +18,14 @@ from migsafe.model.finding import Finding
 from migsafe.model.migration import Dialect, Kind
 from migsafe.model.report import Report
 from migsafe.model.rule import Needs, Rule, Severity
-from migsafe.rules.load import PACKAGED, enable, ours
+from migsafe.rules.load import PACKAGED, enable, shipped
 from migsafe.sql.parse import operations
 from migsafe.sql.split import split
 
 KINDS = ("fail", "pass")
 _MARK = re.compile(r"(?:--|#)\s*expect:\s*(?P<rules>[a-z0-9, -]+)")
 _ALSO = re.compile(r"(?:--|#)\s*also:\s*(?P<rules>[a-z0-9, -]+)")
-_MARKED = {".sql", ".py", ".toml"}
+_MARKED = {".sql", ".py", ".toml", ".lock"}
 _LAUNCH = {
     "new.sql": "schema", "launch.sql": "queries", "expect.sql": "invariants",
     "compat.sql": "old_queries",
@@ -34,7 +34,8 @@ _COPIED = (*_LAUNCH, "after_upgrade.sql")
 _DDL = {Kind.CREATE_TABLE, Kind.CREATE_INDEX, Kind.CREATE_TRIGGER, Kind.CREATE_VIEW}
 _ROWS = {Kind.INSERT, Kind.UPDATE, Kind.DELETE, Kind.COPY}
 _SECONDS = 3.0  # a fixture is small: what takes longer never ends
-_OLD = "0000_old.sql"
+OLD = "0000_old"
+"""The name, without its ending, of the migration that stands for all before the change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class CaseResult:
     missed: tuple[Spot, ...] = ()
     noisy: tuple[tuple[Spot, str], ...] = ()
     error: str = ""
+    invalid: bool = False  # a rule is wrong, which the error says
 
     @property
     def good(self) -> bool:
@@ -87,15 +89,14 @@ def run(rule: Rule, ruleset: tuple[Rule, ...], kind: str, case: Path) -> CaseRes
     try:
         replayed = rule.needs is Needs.OUTCOMES
         report = judge(enable(ruleset, [rule.id]), case, on_server=replayed)
-    except RuleInvalid:
-        raise
     except MigsafeError as error:
         place = f"{error.place}: " if error.place else ""
-        return CaseResult(case, kind, None, error=f"{place}{error.message}")
+        wrong = isinstance(error, RuleInvalid)
+        return CaseResult(case, kind, None, error=f"{place}{error.message}", invalid=wrong)
     marks = {spot for spot, name in _marks(case, _MARK) if name == rule.id}
     fired = [f for f in report.findings if f.rule == rule.id]
-    found = {_spot(f) for f in fired}
-    noisy = [(_spot(f), f.message) for f in fired if _spot(f) not in marks]
+    found = {spot_of(f) for f in fired}
+    noisy = [(spot_of(f), f.message) for f in fired if spot_of(f) not in marks]
     if kind == "pass":
         noisy += _others(report, rule, case)
     unmarked = "" if marks or kind == "pass" else f"no line is marked -- expect: {rule.id}"
@@ -105,18 +106,19 @@ def run(rule: Rule, ruleset: tuple[Rule, ...], kind: str, case: Path) -> CaseRes
 
 def _others(report: Report, rule: Rule, case: Path) -> Iterator[tuple[Spot, str]]:
     """What other rules say though no mark allows it, and marks where they are silent."""
-    least = Severity.WARNING if ours(rule) else Severity.ERROR
+    least = Severity.WARNING if shipped() in Path(rule.path).parents else Severity.ERROR
     also = set(_marks(case, _ALSO))
     told = [f for f in report.findings if f.rule != rule.id and not f.suppressed]
     for finding in told:
-        if finding.severity >= least and (_spot(finding), finding.rule) not in also:
-            yield _spot(finding), f"{finding.rule}: {finding.message}"
-    silent = also - {(_spot(f), f.rule) for f in told}
+        if finding.severity >= least and (spot_of(finding), finding.rule) not in also:
+            yield spot_of(finding), f"{finding.rule}: {finding.message}"
+    silent = also - {(spot_of(f), f.rule) for f in told}
     for spot, name in sorted(silent, key=lambda m: (m[0].path, m[0].line, m[1])):
         yield spot, f"the mark says also: {name}, which is silent"
 
 
-def _spot(finding: Finding) -> Spot:
+def spot_of(finding: Finding) -> Spot:
+    """The line of the fixture's file that the finding is about."""
     return Spot(finding.path.removeprefix("migrations/"), finding.line)
 
 
@@ -138,16 +140,24 @@ def judge(ruleset: tuple[Rule, ...], case: Path, *, on_server: bool = False) -> 
     """
     with TemporaryDirectory(prefix="migsafe-") as name:
         root = Path(name)
-        dialect = dialect_of(case)
-        _build(case, root, dialect)
-        project = _project(root)
+        project = written(case, root)
+        dialect = project.history.dialect
         if dialect is not Dialect.SQLITE and on_server:
             return check(project, Severity.ERROR, Effort(1, made=False), ruleset)
         if dialect is not Dialect.SQLITE:
             return lint(project, _changes(root), Severity.ERROR, ruleset)
-        if (case / "old.sql").is_file():
+        if project.config.samples.path is not None:
             return check(project, Severity.ERROR, Effort(1, _SECONDS, made=False), ruleset)
         return lint(project, (), Severity.ERROR, ruleset)
+
+
+def written(case: Path, root: Path) -> Project:
+    """The fixture as a project of its own, written to this empty folder.
+
+    Raises MigsafeError where it cannot be read.
+    """
+    _build(case, root, dialect_of(case))
+    return _project(root)
 
 
 def dialect_of(case: Path) -> Dialect:
@@ -158,7 +168,8 @@ def dialect_of(case: Path) -> Dialect:
 
 def _changes(root: Path) -> tuple[str, ...]:
     """The files of the change itself: what stood before it is not judged."""
-    return tuple(str(p) for p in sorted((root / "migrations").iterdir()) if p.name != _OLD)
+    files = (p for p in sorted((root / "migrations").rglob("*")) if p.is_file())
+    return tuple(str(p) for p in files if p.stem != OLD)
 
 
 def _project(root: Path) -> Project:
@@ -176,7 +187,8 @@ def _build(case: Path, root: Path, dialect: Dialect) -> None:
             shutil.copy(path, migrations / path.name)
     old = case / "old.sql"
     if old.is_file() and not (case / "migrations").is_dir():
-        (migrations / _OLD).write_text(_schema_of(old, dialect), encoding="utf-8")
+        schema = "".join(f"{s};\n" for s in schema_of(old.read_text(encoding="utf-8"), dialect))
+        (migrations / f"{OLD}.sql").write_text(schema, encoding="utf-8")
     for launch in _COPIED:
         if (case / launch).is_file():
             shutil.copy(case / launch, root / launch)
@@ -194,13 +206,19 @@ def _add_sample(root: Path, old: Path, version: str) -> None:
     )
 
 
-def _schema_of(old: Path, dialect: Dialect) -> str:
-    """The statements of the old database that make its schema: the history before the change."""
-    statements = split(old.read_text(encoding="utf-8"), dialect, old.name)
-    kinds = ((s.sql, operations(s.sql, dialect)[0].kind) for s in statements)
+def schema_of(old: str, dialect: Dialect, without: Collection[str] = ()) -> tuple[str, ...]:
+    """The statements of the old database that make its schema: the history before the change.
+
+    What is about the tables `without` (a framework's own) is left out.
+    """
+    first = ((s.sql, operations(s.sql, dialect)[0]) for s in split(old, dialect, "old.sql"))
     sqlite = dialect is Dialect.SQLITE
-    made = [sql for sql, kind in kinds if (kind in _DDL if sqlite else kind not in _ROWS)]
-    return "".join(f"{sql};\n" for sql in made)
+    return tuple(
+        sql
+        for sql, operation in first
+        if (operation.kind in _DDL if sqlite else operation.kind not in _ROWS)
+        and operation.table not in without
+    )
 
 
 def _settings(case: Path, dialect: Dialect) -> str:

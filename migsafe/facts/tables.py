@@ -1,9 +1,9 @@
-"""The definition of the facts database, as shipped in `tables.sql`."""
+"""The definition of the facts database, as shipped in `tables.sql` and `views.sql`."""
 
 from __future__ import annotations
 
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 SCHEMA_VERSION = 2
 """Raised whenever a table, a column or its meaning changes."""
@@ -12,4 +12,8 @@ SCHEMA_VERSION = 2
 @cache
 def definition() -> str:
     """The SQL script that makes an empty facts database."""
-    return (files("migsafe.facts") / "tables.sql").read_text(encoding="utf-8")
+    here = Path(__file__)
+    parts = (
+        here.with_name(name).read_text(encoding="utf-8") for name in ("tables.sql", "views.sql")
+    )
+    return "\n".join(parts)

@@ -72,15 +72,20 @@ class Fix(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Why:
-    """One question and answer of an incident's five whys."""
+    """One question and answer of an incident's five whys.
+
+    `follows` is the number (from 1) of the answer that it asks about; 0: the one before it.
+    """
 
     question: str
     answer: str
+    evidence: str = ""
+    follows: int = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Incident:
-    """The incident that taught a rule; every field may be empty but the summary."""
+class Origin:
+    """The incident that taught a rule, in short; every field may be empty but the summary."""
 
     summary: str
     date: str = ""
@@ -120,7 +125,15 @@ class Rule:
     certain: bool = False
     explains: tuple[str, ...] = ()  # pieces of engine messages that this hazard explains
     remedies: tuple[tuple[str, str], ...] = ()
-    incident: Incident | None = None
+    incident: Origin | None = None
     path: str = ""
     off: bool = False  # a matter of taste: it speaks only where a project enables it
     fix: Fix | None = None  # what `lint --fix` makes of its findings
+    version: int = 1
+    extends: tuple[str, ...] = ()  # the rule.toml files that this one overrides, the first first
+    asks: str = ""  # the rule.toml that its question stands in, where that is not its own
+    settled: bool = False  # its severity is the project's: no row may name another
+    note: str = ""  # what the project's settings say of it, for the report
+    pattern: str = ""  # the statement pattern that `find` was made of, "" for none
+    unless: tuple[str, ...] = ()  # patterns of statements that are safe
+    where: str = ""  # what the pattern asks besides, as SQL

@@ -10,6 +10,7 @@ from migsafe import __version__
 from migsafe.model.finding import Finding, Suppression
 from migsafe.model.outcome import Blast, Failure
 from migsafe.model.report import MutationScore, ReplaySummary, Report
+from migsafe.report import populations
 
 SCHEMA_VERSION = 1
 
@@ -37,9 +38,12 @@ def document(report: Report) -> dict[str, Any]:
         },
         "findings": [_finding(f) for f in report.findings],
         "not_run": [{"what": n.what, "why": n.why} for n in report.not_run],
+        "notes": [{"what": n.what, "why": n.why} for n in report.notes],
         "replay": _replay(report.replay),
         "timings": seconds,
     }
+    if report.fix_for is not None:
+        made["fix_for"] = populations.document(report.fix_for)
     if report.rewrites is not None:
         made["rewrites"] = [asdict(r) for r in report.rewrites]
     return made
@@ -63,14 +67,20 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "blast_radius": _blast(finding.blast) if finding.blast else None,
         "remedy": finding.remedy,
         "suppressed": _suppression(finding.suppressed),
+        "history": bool(finding.released),
+        "baselined": bool(finding.baselined),
     }
 
 
 def _suppression(suppression: Suppression | None) -> dict[str, Any] | None:
     if suppression is None:
         return None
-    until = suppression.until or None
-    return {"line": suppression.line, "reason": suppression.reason, "until": until}
+    return {
+        "path": suppression.path,
+        "line": suppression.line or None,  # the settings have lines that nobody counts
+        "reason": suppression.reason,
+        "until": suppression.until or None,
+    }
 
 
 def _replay(replay: ReplaySummary | None) -> dict[str, Any] | None:

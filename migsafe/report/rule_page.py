@@ -25,12 +25,24 @@ class Example:
     files: tuple[tuple[str, str], ...]
 
 
-def page(rule: Rule, examples: tuple[Example, ...], said: str = "") -> str:
+@dataclass(frozen=True, slots=True)
+class Story:
+    """The page of the incident that a rule comes from: its first paragraph, and its path."""
+
+    paragraph: str
+    path: str
+
+
+def page(
+    rule: Rule, examples: tuple[Example, ...], said: str = "", story: Story | None = None
+) -> str:
     """The whole page; `said` is what migsafe prints about the first fail example."""
-    return "\n".join(_page(rule, examples, said)).rstrip() + "\n"
+    return "\n".join(_page(rule, examples, said, story)).rstrip() + "\n"
 
 
-def _page(rule: Rule, examples: tuple[Example, ...], said: str) -> Iterator[str]:
+def _page(
+    rule: Rule, examples: tuple[Example, ...], said: str, story: Story | None
+) -> Iterator[str]:
     yield f"# {rule.id}"
     yield ""
     yield f"{rule.title[0].upper()}{rule.title[1:]}."
@@ -43,7 +55,7 @@ def _page(rule: Rule, examples: tuple[Example, ...], said: str) -> Iterator[str]
     if rule.off:
         yield f'- off by default: `enable = ["{rule.id}"]` in `[rules]` of migsafe.toml'
     yield ""
-    yield from _incident(rule)
+    yield from _incident(rule, story)
     yield from _section("Instead", _remedy(rule))
     for example in examples:
         yield from _section(_KINDS[example.kind], _files(example))
@@ -60,12 +72,16 @@ def _section(title: str, lines: Iterator[str]) -> Iterator[str]:
     yield ""
 
 
-def _incident(rule: Rule) -> Iterator[str]:
+def _incident(rule: Rule, story: Story | None) -> Iterator[str]:
     incident = rule.incident
-    if incident is None:
+    if incident is None and story is None:
         return
     yield "## Where it comes from"
     yield ""
+    if story is not None:
+        yield from (story.paragraph, f"(the whole page: {story.path})", "")
+    if incident is None:
+        return
     yield incident.summary.strip()
     for label, value in (
         ("Date", incident.date),
@@ -106,6 +122,21 @@ def _allow(rule: Rule) -> Iterator[str]:
 
 
 def _queries(rule: Rule) -> Iterator[str]:
+    if rule.check:
+        yield f"By a Python function over the facts, `{rule.check}` beside its rule.toml."
+        return
+    if rule.pattern:
+        yield "Every statement of this shape is a finding (`$T` and the like stand for anything):"
+        yield from _sql(rule.pattern)
+        for unless in rule.unless:
+            yield "unless it has this one:"
+            yield from _sql(unless)
+        if rule.where:
+            yield "and where:"
+            yield from _sql(rule.where)
+        yield "which comes to this SELECT over the facts:"
+        yield from _sql(rule.find)
+        return
     if rule.for_each:
         yield "Every row of this SELECT over the facts is a statement to look at:"
         yield from _sql(rule.for_each)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from textwrap import dedent, indent
 
@@ -10,6 +11,7 @@ from migsafe.model.finding import Finding, Smallest
 from migsafe.model.outcome import Blast
 from migsafe.model.report import Conclusion, MutationScore, ReplaySummary, Report, Rewrite
 from migsafe.model.rule import Severity
+from migsafe.report import populations
 
 Style = Callable[[str, str], str]
 """(text, what it is) -> the text, coloured or not; what: a severity, path, rule, dim or good."""
@@ -40,6 +42,8 @@ def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
     lines: list[str] = []
     if verbosity >= 0:
         lines += [_head(report), ""]
+    if report.fix_for is not None:
+        lines += [*populations.lines(report.fix_for, style, verbosity), ""]
     shown = [f for f in report.findings if _shown(f, verbosity)]
     told: dict[str, str] = {}
     for finding in shown:
@@ -49,6 +53,7 @@ def render(report: Report, style: Style = plain, verbosity: int = 0) -> str:
             lines += [*_mutants(report.replay.mutants, style, verbosity), ""]
         lines += [_rewrite(r, style) for r in report.rewrites or ()]
         lines += [_not_run(n, style) for n in report.not_run]
+        lines += [style(printable(f"note: {n.what} ({n.why})"), "dim") for n in report.notes]
         lines += _hidden(report, shown)
     lines.append(_verdict(report, style))
     return "\n".join(lines) + "\n"
@@ -72,22 +77,45 @@ def finding_text(finding: Finding) -> str:
 
 
 def _shown(finding: Finding, verbosity: int) -> bool:
-    if finding.suppressed and verbosity < 1:
+    if not finding.open and verbosity < 1:
         return False
     return verbosity >= 1 or finding.severity > Severity.NOTE or finding.blast is not None
 
 
 def _hidden(report: Report, shown: list[Finding]) -> Iterator[str]:
     rest = [f for f in report.findings if f not in shown]
-    suppressed = sum(1 for f in rest if f.suppressed)
-    notes = len(rest) - suppressed
-    parts = []
-    if suppressed:
-        parts.append(_count(suppressed, "suppressed finding"))
-    if notes:
-        parts.append(_count(notes, "note"))
+    kinds = Counter(_kind(f) for f in rest)
+    parts = [
+        text
+        for kind, text in (
+            ("allowed", _count(kinds["allowed"], "suppressed finding")),
+            ("released", f"{_count(kinds['released'], 'finding')} in released migrations"),
+            ("baselined", f"{_count(kinds['baselined'], 'finding')} in the baseline"),
+            ("note", _count(kinds["note"], "note")),
+        )
+        if kinds[kind]
+    ]
     if parts:
-        yield f"not shown: {' and '.join(parts)} (-v shows them)"
+        said = ", ".join(parts[:-1]) + (" and " if parts[:-1] else "") + parts[-1]
+        yield f"not shown: {said} (-v shows them)"
+
+
+def _kind(finding: Finding) -> str:
+    if finding.released:
+        return "released"
+    if finding.suppressed:
+        return "allowed"
+    return "baselined" if finding.baselined else "note"
+
+
+def _why_not(finding: Finding) -> str:
+    """Why a finding does not count, "" where it does."""
+    if finding.released:
+        return f"history: released in {printable(finding.released)}"
+    if finding.suppressed:
+        until = f" until {finding.suppressed.until}" if finding.suppressed.until else ""
+        return f"allowed{until}: {printable(finding.suppressed.reason)}"
+    return f"in the baseline since {finding.baselined}" if finding.baselined else ""
 
 
 def _count(number: int, noun: str) -> str:
@@ -124,9 +152,8 @@ def _finding(finding: Finding, style: Style, verbosity: int, told: dict[str, str
             yield f"  {_versions(finding.blast)}"
     if finding.smallest:
         yield f"  {_smallest(finding.smallest)}"
-    if finding.suppressed:
-        until = f" until {finding.suppressed.until}" if finding.suppressed.until else ""
-        yield style(f"  allowed{until}: {printable(finding.suppressed.reason)}", "dim")
+    if not finding.open:
+        yield style(f"  {_why_not(finding)}", "dim")
         return
     if finding.severity > Severity.NOTE:
         before = told.get(finding.remedy)
@@ -202,6 +229,8 @@ def _verdict(report: Report, style: Style) -> str:
         for severity in sorted(Severity, reverse=True)
         if (n := _number(report, severity)) and severity > Severity.NOTE
     ]
+    if report.fix_for is not None:
+        counts += populations.failing(report.fix_for)
     text = f"{report.conclusion}: {', '.join(counts) or 'nothing found'}"
     match report.conclusion:
         case Conclusion.SAFE:
@@ -213,4 +242,4 @@ def _verdict(report: Report, style: Style) -> str:
 
 
 def _number(report: Report, severity: Severity) -> int:
-    return sum(f.severity is severity and not f.suppressed for f in report.findings)
+    return sum(f.severity is severity and f.open for f in report.findings)

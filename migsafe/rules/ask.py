@@ -7,8 +7,8 @@ import sqlite3
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from migsafe.engines import sqlite as engine
-from migsafe.errors import MigsafeError, RuleInvalid, RuleTooSlow
+from migsafe.engines.sqlite_guard import read_only
+from migsafe.errors import MigsafeError, RuleInvalid, RuleTooMany, RuleTooSlow
 from migsafe.model.migration import Dialect, History
 from migsafe.model.outcome import Place, Probe
 from migsafe.model.rule import Needs, Rule
@@ -42,7 +42,7 @@ def rows(facts: sqlite3.Connection, rule: Rule, query: str, key: str) -> list[Ro
     Raises RuleInvalid for a query that is wrong, writes, or does not end.
     """
     try:
-        with engine.read_only(facts, SECONDS):
+        with read_only(facts, SECONDS, trusted=ours(rule)):
             cursor = facts.execute(query)
             if cursor.description is None:
                 raise RuleInvalid(f"{key} of rule {rule.id} is not a SELECT", place=_place(rule))
@@ -62,7 +62,7 @@ def rows(facts: sqlite3.Connection, rule: Rule, query: str, key: str) -> list[Ro
             f"{key} of rule {rule.id}: {error.message}", place=_place(rule), hint=error.hint
         ) from error
     if len(found) > ROW_LIMIT:
-        raise RuleInvalid(
+        raise RuleTooMany(
             f"{key} of rule {rule.id} returns more than {ROW_LIMIT} rows", place=_place(rule)
         )
     return [dict(zip(names, row, strict=True)) for row in found]
@@ -152,10 +152,10 @@ def probes(
 
 
 def _answerable(facts: sqlite3.Connection, rule: Rule) -> list[Candidate]:
-    """The candidates; none of a rule of ours that is too slow, which the judgement will say."""
+    """The candidates; none of a rule of ours that finds no end, which the judgement will say."""
     try:
         return list(candidates(facts, rule))
-    except RuleTooSlow:
+    except (RuleTooMany, RuleTooSlow):
         if not ours(rule):
             raise
         return []

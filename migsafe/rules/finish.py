@@ -6,9 +6,8 @@ import hashlib
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
-from migsafe.model.dataclass import dataclass
 from migsafe.model.finding import Finding, Stage, Suppression
 from migsafe.model.outcome import LATE, Blast, Failure, Place
 from migsafe.model.rule import Needs, Rule, Severity

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 
 from migsafe import __version__, store
 from migsafe.errors import ConfigError, RuleInvalid, nearest
-from migsafe.model.dataclass import dataclass
 from migsafe.model.migration import Dialect
 from migsafe.model.rule import Confidence, Fix, Needs, Origin, Rule, Severity, When, Why
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import field, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 from migsafe import facts as facts_database
 from migsafe.blast import blast as blast_of
 from migsafe.errors import RuleInvalid, RuleTooMany, RuleTooSlow
 from migsafe.facts.suppressions import judged, longest
-from migsafe.model.dataclass import dataclass
 from migsafe.model.evidence import Evidence, NotRun
 from migsafe.model.finding import Finding, Stage, Suppression
 from migsafe.model.outcome import Blast, Failure, Outcome, ProbeResult, Scenario

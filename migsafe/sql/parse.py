@@ -31,16 +31,34 @@ def operations(sql: str, dialect: Dialect, first_line: int = 1) -> tuple[Operati
     their lines from it. A statement that cannot be read gives one operation of kind UNREAD, whose
     `value` says why.
     """
-    reader = Reader(sql, dialect, first_line)
-    read = _readers(dialect).get(reader.peek())
     try:
-        if read is None:
-            raise UnreadError(f"{_shown(reader)} does not start a statement that is known")
-        found = read(reader)
-        reader.end()
+        return _read(Reader(sql, dialect, first_line))
     except UnreadError as error:
         return (Operation(Kind.UNREAD, value=str(error), line=first_line),)
+
+
+def _read(reader: Reader) -> tuple[Operation, ...]:
+    read = _readers(reader.dialect).get(reader.peek())
+    if read is None:
+        raise UnreadError(f"{_shown(reader)} does not start a statement that is known")
+    found = read(reader)
+    reader.end()
     return found
+
+
+def stopped_at(sql: str, dialect: Dialect) -> int:
+    """The offset of the token at which a statement stops to be readable; its length where none."""
+    reader = Reader(sql, dialect)
+    try:
+        _read(reader)
+    except UnreadError as error:
+        tokens = reader.tokens
+        at = min(reader.at, len(tokens) - 1)
+        # The token that the message names is the next one, or the one just stepped over.
+        if at > 0 and f"{tokens[at].text} " not in f"{error} ":
+            at -= f"{tokens[at - 1].text} " in f"{error} "
+        return tokens[at].start if tokens and reader else len(sql)
+    return len(sql)
 
 
 def _readers(dialect: Dialect) -> Mapping[str, Read]:

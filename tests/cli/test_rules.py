@@ -158,7 +158,8 @@ def test_a_rule_without_fixtures_is_untested(project, inside):
     run = inside("rules", "test", "no-cache-tables", cwd=project(files))
     assert run.code == 1
     assert "untested no-cache-tables  (1 fail, 0 pass)" in run.out
-    assert f"  no pass fixture in {FIXTURES}/pass" in run.out
+    said = f"no pass fixture: nothing shows that this rule is ever silent ({FIXTURES}/pass/NAME/)"
+    assert said in run.out
 
 
 DATA_RULE = """id = "old-emails"
@@ -187,3 +188,98 @@ def test_fixtures_with_old_data_are_replayed(project, inside):
     run = inside("rules", "test", "old-emails", "-v", cwd=project(files))
     assert run.code == 0, run
     assert run.out.startswith("ok       old-emails  (1 fail, 1 pass)\n  fired")
+
+
+# -- what `rules test` says of each fixture -------------------------------------------------------
+
+SEVERAL = "CREATE TABLE cache_a (id); -- expect: no-cache-tables, another-rule\n"
+ANOTHER = RULE.replace("no-cache-tables", "another-rule")
+
+
+def test_several_ids_may_stand_on_one_line(project, inside):
+    files = {
+        **OWN,
+        "rules/another-rule/rule.toml": ANOTHER,
+        f"{FIXTURES}/fail/named/0001_a.sql": SEVERAL,
+        "fixtures/rules/another-rule/fail/named/0001_a.sql": SEVERAL,
+        "fixtures/rules/another-rule/pass/plain/0001_a.sql": PLAIN,
+    }
+    run = inside("rules", "test", "no-cache-tables", "another-rule", cwd=project(files))
+    assert run.code == 0, run
+
+
+def test_all_that_is_wrong_is_told_and_nothing_stops_the_test(project, inside):
+    files = {
+        **OWN,
+        "rules/another-rule/rule.toml": ANOTHER.replace("tbl LIKE", "tble LIKE"),
+        "fixtures/rules/another-rule/fail/named/0001_a.sql": SEVERAL,
+        f"{FIXTURES}/fail/late/0001_a.sql": f"{PLAIN}{PLAIN}-- expect: no-cache-tables\n",
+        f"{FIXTURES}/pass/loud/0001_a.sql": f"{PLAIN}CREATE TABLE cache_b (id);\n",
+    }
+    root = project(files)
+    run = inside("rules", "test", "another-rule", "no-cache-tables", cwd=root)
+    assert run.code == 2  # a rule is wrong
+    assert "error    another-rule  (1 fail, 0 pass)" in run.out
+    assert "no pass fixture: nothing shows that this rule is ever silent" in run.out
+    assert "find of rule another-rule fails: no such column: tble" in run.out
+    only = {k: v for k, v in files.items() if "another-rule" not in k}
+    run = inside("rules", "test", "no-cache-tables", "-v", cwd=project(only, "only"))
+    assert run.code == 1
+    assert run.out.splitlines() == [
+        "missed   no-cache-tables  (2 fail, 2 pass)",
+        f"  missed   {FIXTURES}/fail/late/0001_a.sql:3: no-cache-tables says nothing here",
+        f"  fired    {FIXTURES}/fail/named",
+        f"  noisy    {FIXTURES}/pass/loud/0001_a.sql:2: cache_b belongs to the cache database",
+        f"  silent   {FIXTURES}/pass/plain",
+        "",
+        "0 of 1 rules do what their fixtures say",
+    ]
+
+
+def test_a_rule_that_was_never_seen_to_fire(project, inside):
+    files = {k: v for k, v in OWN.items() if "/fail/" not in k}
+    run = inside("rules", "test", "no-cache-tables", cwd=project(files))
+    assert run.code == 1
+    assert "no fail fixture: this rule has never been seen to fire" in run.out
+
+
+def test_the_test_as_json(project, inside):
+    files = {**OWN, f"{FIXTURES}/pass/loud/0001_a.sql": f"{PLAIN}CREATE TABLE cache_b (id);\n"}
+    run = inside("rules", "test", "no-cache-tables", "--format", "json", cwd=project(files))
+    assert run.code == 1
+    assert (run.json["tested"], run.json["ok"]) == (1, 0)
+    (rule,) = run.json["rules"]
+    assert (rule["rule"], rule["result"]) == ("no-cache-tables", "noisy")
+    words = {f["fixture"].rpartition("/")[2]: f["result"] for f in rule["fixtures"]}
+    assert words == {"named": "fired", "loud": "noisy", "plain": "silent"}
+    (noisy,) = rule["fixtures"][1]["noisy"]
+    assert (noisy["path"], noisy["line"]) == ("0001_a.sql", 2)
+
+
+# -- explain --------------------------------------------------------------------------------------
+
+
+def test_explain_begins_with_the_page_of_the_incident(project, inside):
+    page = (
+        '+++\ntitle = "not this"\n+++\n# The cache\n\n<!-- nor this -->\n\n'
+        "One night the backups\ngrew tenfold.\n\nAnd then more.\n"
+    )
+    root = project({**OWN, "rules/no-cache-tables/postmortem.md": page})
+    run = inside("rules", "explain", "no-cache-tables", cwd=root)
+    assert run.code == 0
+    said = (
+        "## Where it comes from\n\nOne night the backups grew tenfold.\n"
+        "(the whole page: rules/no-cache-tables/postmortem.md)\n"
+    )
+    assert said in run.out
+    assert "not this" not in run.out
+    assert '-- migsafe: allow no-cache-tables until=YYYY-MM-DD reason="' in run.out
+
+
+def test_explain_shows_a_pattern_and_its_select(project, inside):
+    root = project({"migsafe.toml": '[rules]\npaths = ["rules"]\n'})
+    options = ("--pattern", "DELETE FROM $T", "--unless", "DELETE FROM $T WHERE $W")
+    assert inside("rules", "new", "emptied", *options, cwd=root).code == 0
+    out = inside("rules", "explain", "emptied", cwd=root).out
+    assert "```sql\nDELETE FROM $T\n```\nunless it has this one:\n" in out
+    assert "which comes to this SELECT over the facts:\n```sql\nWITH p AS (SELECT" in out

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from migsafe import released
+
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = ("migsafe", "rules", "fixtures/rules", "pyproject.toml", "README.md", "LICENSE")
 SETTINGS = """\
@@ -18,6 +20,7 @@ repos:
     rev: {revision}
     hooks:
       - id: migsafe-lint
+      - id: migsafe-released
 """
 
 
@@ -42,6 +45,19 @@ def test_a_bad_migration_cannot_be_committed(tmp_path: Path):
     (app / "migrations/0002_b.sql").write_text("ALTER TABLE t ADD COLUMN c TEXT;\n")
     passed = _commit(app, tmp_path)
     assert passed.returncode == 0, passed.stderr
+
+    (app / "migsafe.lock").write_text(_lock(app / "migrations"))
+    assert _commit(app, tmp_path).returncode == 0
+    (app / "migrations/0001_a.sql").unlink()
+    deleted = _commit(app, tmp_path)
+    assert deleted.returncode != 0
+    assert "migrations/0001_a.sql, released in 1.0, was deleted" in deleted.stderr
+
+
+def _lock(migrations: Path) -> str:
+    found = ((p, p.name[:4], released.digest(p.read_text())) for p in migrations.iterdir())
+    entries = (released.Entry(f"migrations/{p.name}", n, d, "1.0") for p, n, d in found)
+    return "".join(f"{entry}\n" for entry in entries)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -39,6 +39,7 @@ def test_the_configuration_that_the_readme_shows_is_accepted(tmp_path: Path):
     assert settings.launch.queries == "launch.sql"
     assert set(tomllib.loads(block[1])) == {
         "dialect", "fail_on", "migrations", "samples", "launch", "engine", "rules", "downgrade",
+        "suppress",
     }  # fmt: skip
 
 

@@ -1,0 +1,1 @@
+ALTER TABLE @table|note@ MODIFY @column|rank@ INT; -- expect: @hazard@

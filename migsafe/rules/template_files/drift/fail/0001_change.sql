@@ -1,0 +1,1 @@
+ALTER TABLE @table|note@ ADD COLUMN @column|body@ VARCHAR(40); -- expect: @hazard@

@@ -1,0 +1,1 @@
+CREATE TABLE @table|note@ (id INTEGER PRIMARY KEY, @column|body@ VARCHAR(40) NOT NULL DEFAULT '');

@@ -1,0 +1,1 @@
+CREATE INDEX @table|note@_title ON @table|note@ (title);

@@ -1,0 +1,1 @@
+SELECT n.id, n.@column|body@ FROM @table|note@ AS n;

@@ -1,0 +1,1 @@
+ALTER TABLE @table|note@ MODIFY @column|body@ INT; -- expect: @hazard@

@@ -1,0 +1,1 @@
+ALTER TABLE @table|note@ ADD CONSTRAINT @table|note@_@column|body@_check CHECK (@column|body@ <> ''); -- expect: @hazard@

@@ -1,0 +1,1 @@
+ALTER TABLE @table|note@ MODIFY @column|body@ VARCHAR(40) NOT NULL; -- expect: @hazard@

@@ -1,0 +1,1 @@
+CREATE UNIQUE INDEX @table|note@_@column|label@_unique ON @table|note@ (@column|label@); -- expect: @hazard@
