@@ -1,8 +1,9 @@
-"""Run all benchmarks: `python -m benchmarks`."""
+"""Run all benchmarks: `python -m benchmarks`, or some groups: `python -m benchmarks start`."""
 
 from __future__ import annotations
 
 import hashlib
+import itertools
 import os
 import sqlite3
 import subprocess
@@ -16,6 +17,7 @@ from tempfile import TemporaryDirectory
 import sqlglot
 
 from benchmarks.ladders import ladders
+from benchmarks.long_histories import growing, squawk
 from benchmarks.measure import Comparison, compare
 from benchmarks.minimise import minimising
 from benchmarks.projects import FLEET_CHANGE, FLEET_SCHEMA, device_script, write_history
@@ -53,17 +55,25 @@ def start_up(root: Path) -> Iterator[Comparison]:
     version = _process(*migsafe, "--version", cwd=folder)
     yield compare("migsafe --version", "<= 5x", nothing, version)
     name = last.relative_to(folder).as_posix()
+    text = last.read_text("utf-8")
+    changes = itertools.count(1)
     for words, goal, cache in (
         ("warm", "<= 10x", str(root / "cache")),
         ("cold", "<= 20x", "off"),
     ):
+        lint_it = _process(*migsafe, "lint", name, cwd=folder, cache=cache)
+
+        def changed(lint_it: Starts = lint_it) -> None:
+            last.write_text(f"{text}CREATE TABLE change_{next(changes)} (a TEXT);\n", "utf-8")
+            lint_it()
+
         yield compare(
             f"lint one changed file in a history of {HISTORY:,}, {words}",
             goal,
             nothing,
-            _process(*migsafe, "lint", name, cwd=folder, cache=cache),
-            rounds=5,
+            changed,
         )
+    last.write_text(text, "utf-8")
 
 
 def whole_history(root: Path) -> Iterator[Comparison]:
@@ -155,10 +165,25 @@ def _write_device(path: Path, number: int) -> bytes:
     return path.read_bytes()
 
 
+GROUPS = {
+    "start": start_up,
+    "history": whole_history,
+    "growth": growing,
+    "squawk": squawk,
+    "fleet": fleet,
+    "again": again,
+    "ladders": ladders,
+    "minimise": minimising,
+}
+
+
 def main() -> int:
-    """Print every comparison as soon as it is known."""
+    """Print every comparison as soon as it is known; arguments name the groups, in their order.
+
+    `history` needs `start` before it, and `again` needs `fleet`.
+    """
     with TemporaryDirectory(prefix="migsafe-bench-") as name:
-        for group in (start_up, whole_history, fleet, again, ladders, minimising):
+        for group in [GROUPS[n] for n in sys.argv[1:]] or GROUPS.values():
             for comparison in group(Path(name)):
                 sys.stdout.write(comparison.line() + "\n\n")
                 sys.stdout.flush()

@@ -51,10 +51,15 @@ def compare(
     *,
     rounds: int = 9,
     rate: bool = False,
+    warm: bool = True,
 ) -> Comparison:
-    """Run floor and subject in turn, `rounds` times each, after one run that does not count."""
-    floor[1]()
-    subject()
+    """Run floor and subject in turn, `rounds` times each, after one run that does not count.
+
+    `warm` False: without that run, for what takes long and keeps nothing.
+    """
+    if warm:
+        floor[1]()
+        subject()
     floors, subjects = [], []
     for _ in range(rounds):
         floors.append(_seconds(floor[1]))

@@ -9,16 +9,48 @@ from pathlib import Path
 TABLES = 60
 
 
-def write_history(root: Path, migrations: int, seed: int = 1) -> Path:
+def write_history(root: Path, migrations: int, seed: int = 1, dialect: str = "sqlite") -> Path:
     """A project of that many SQL migrations below `root`; returns the last migration's path."""
-    folder = root / "migrations"
-    folder.mkdir(parents=True)
-    (root / "migsafe.toml").write_text('[migrations]\npath = "migrations"\n', encoding="utf-8")
+    folder = _project(root, dialect)
     last = folder
     for number, text in enumerate(_migrations(migrations, random.Random(seed)), 1):
+        if dialect == "postgres":
+            text = _for_postgres(text)  # noqa: PLW2901 - the same migration in other words
         last = folder / f"{number:04}_step.sql"
         last.write_text(text, encoding="utf-8")
     return last
+
+
+def _project(root: Path, dialect: str) -> Path:
+    folder = root / "migrations"
+    folder.mkdir(parents=True)
+    settings = f'dialect = "{dialect}"\n[migrations]\npath = "migrations"\n'
+    (root / "migsafe.toml").write_text(settings, encoding="utf-8")
+    return folder
+
+
+def _for_postgres(text: str) -> str:
+    for sqlite, postgres in _WORDS:
+        text = text.replace(sqlite, postgres)
+    return text
+
+
+_WORDS = (
+    ("INTEGER PRIMARY KEY AUTOINCREMENT NOT NULL", "BIGSERIAL PRIMARY KEY"),
+    ("INTEGER PRIMARY KEY", "BIGSERIAL PRIMARY KEY"),
+    (" COLLATE NOCASE", ""),
+    ("BLOB", "BYTEA"),
+)
+
+
+def write_rows(root: Path, megabytes: int) -> None:
+    """A project of one migration of that size, nearly all of it rows to insert."""
+    folder = _project(root, "sqlite")
+    text = "CREATE TABLE item (id INTEGER PRIMARY KEY, name TEXT NOT NULL, price INTEGER);\n"
+    line = "INSERT INTO item (id, name, price) VALUES ({0}, 'the name of item number {0}', 9);\n"
+    count = megabytes * 1_000_000 // len(line)
+    rows = "".join(line.format(number) for number in range(1, count + 1))
+    (folder / "0001_items.sql").write_text(text + rows, encoding="utf-8")
 
 
 def _migrations(count: int, chance: random.Random) -> Iterator[str]:

@@ -65,13 +65,31 @@ def _sources() -> Iterator[Path]:
 
 @cache
 def code_mark() -> bytes:
-    """What any result of this package depends on: its version and all its own source files."""
-    here = Path(__file__).parent
+    """What any result of this package depends on: its version and its own files, and sqlglot."""
     mark = hashlib.blake2b(__version__.encode(), digest_size=16)
-    for path in sorted(here.rglob("*.py")):
-        status = path.stat()
+    for path in sorted(_below(os.path.dirname(__file__))):  # noqa: PTH120 - runs at every start
+        status = os.stat(path)  # noqa: PTH116
         mark.update(f"{path} {status.st_mtime_ns} {status.st_size}".encode())
+    mark.update(_sqlglot().encode())
     return mark.digest()
+
+
+def _below(folder: str) -> Iterator[str]:
+    """The files of a package: its modules, and the data beside them."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            if entry.is_dir():
+                if entry.name not in {"__pycache__", "_rules"}:
+                    yield from _below(entry.path)
+            else:
+                yield entry.path
+
+
+def _sqlglot() -> str:
+    library = find_spec("sqlglot")
+    if library is None or library.origin is None:
+        return ""
+    return f"{library.origin} {os.stat(library.origin).st_mtime_ns}"  # noqa: PTH116
 
 
 def load(digests: Iterable[str], mark: bytes) -> dict[str, Any]:

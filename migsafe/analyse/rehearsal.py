@@ -13,7 +13,8 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from migsafe import store
-from migsafe.engines import sqlite as engine
+from migsafe.engines.sqlite_guard import TooSlow, outside, stop_after
+from migsafe.engines.sqlite_memory import clone, empty, version
 from migsafe.model.evidence import Step
 from migsafe.model.migration import Dialect, History
 from migsafe.model.schema import fold_name
@@ -40,10 +41,48 @@ def rehearsed(history: History, steps: tuple[Step, ...]) -> tuple[Step, ...]:
     return _Rehearsal(chain).run(steps)
 
 
+@dataclass(frozen=True, slots=True)
+class Rehearsal:
+    """How far a rehearsal has come: its database, and the tables and views it has seen made."""
+
+    data: bytes
+    known: frozenset[str] = frozenset()
+
+
+def begun(history: History, *, stops: bool) -> Rehearsal | None:
+    """The beginning; None where there is nothing to learn (`stops`: at a failing statement?)."""
+    program = any(m.program for m in history.migrations)
+    if history.dialect is not Dialect.SQLITE or program or not stops:
+        return None
+    return Rehearsal(_small())
+
+
+def _small() -> bytes:
+    """An empty database of the smallest pages: what is kept holds many tables and few rows."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as database:
+        database.execute("PRAGMA page_size = 512")
+        database.execute("PRAGMA user_version = 0")
+        return database.serialize()
+
+
+def rehearsed_on(
+    steps: tuple[Step, ...], past: Rehearsal | None
+) -> tuple[tuple[Step, ...], Rehearsal | None]:
+    """The same for whole migrations that follow others, and how far that has come."""
+    if past is None or not steps:
+        return steps, past
+    rehearsal = _Rehearsal({}, set(past.known))
+    with closing(clone(past.data)) as database:
+        steps, ended = rehearsal.through(database, steps, 0)
+        if ended:
+            return steps, None
+        return steps, Rehearsal(database.serialize(), frozenset(rehearsal.known))
+
+
 def _chain(history: History, steps: tuple[Step, ...]) -> dict[str, str]:
     """For each revision a digest of everything up to it, and of how it is run."""
     wrapped = {s.revision: s.statement.in_transaction for s in reversed(steps)}
-    digest = hashlib.blake2b(engine.version().encode(), digest_size=20)
+    digest = hashlib.blake2b(version().encode(), digest_size=20)
     found = {}
     for migration in history.migrations:
         run = f"{migration.revision} {migration.digest} {wrapped.get(migration.revision)}"
@@ -66,16 +105,23 @@ class _Rehearsal:
 
     def run(self, steps: tuple[Step, ...]) -> tuple[Step, ...]:
         start, data = self._resumed(steps)
-        with closing(engine.clone(data)) as database:
-            for at in range(start, len(steps)):
-                _enter(database, steps, at)
-                message = self._try(database, steps[at])
-                if message is None:
-                    return steps
-                if message:
-                    return (*steps[:at], replace(steps[at], error=message), *steps[at + 1 :])
-                self._keep(database, steps, at)
-        return steps
+        with closing(clone(data)) as database:
+            return self.through(database, steps, start)[0]
+
+    def through(
+        self, database: sqlite3.Connection, steps: tuple[Step, ...], start: int
+    ) -> tuple[tuple[Step, ...], bool]:
+        """The steps, rehearsed from `start` on, and whether the rehearsal had to end."""
+        for at in range(start, len(steps)):
+            _enter(database, steps, at)
+            message = self._try(database, steps[at])
+            if message is None:
+                return steps, True
+            if message:
+                failed = replace(steps[at], error=message)
+                return (*steps[:at], failed, *steps[at + 1 :]), True
+            self._keep(database, steps, at)
+        return steps, False
 
     def _resumed(self, steps: tuple[Step, ...]) -> tuple[int, bytes]:
         """Where to start, and the database there: after the longest part known to come through."""
@@ -85,7 +131,7 @@ class _Rehearsal:
             if kept is not None:
                 data, self.known = kept
                 return ends[revision], data
-        return 0, engine.empty()
+        return 0, empty()
 
     def _keep(self, database: sqlite3.Connection, steps: tuple[Step, ...], at: int) -> None:
         if at + 1 < len(steps) and steps[at + 1].revision == steps[at].revision:
@@ -100,14 +146,14 @@ class _Rehearsal:
 
     def _try(self, database: sqlite3.Connection, step: Step) -> str | None:
         """ "" for a statement that ran, its error, or None where the rehearsal must end."""
-        if any(engine.outside(o) for o in step.statement.operations or ()):
+        if any(outside(o) for o in step.statement.operations or ()):
             return None
         try:
-            with engine.stop_after(database, _SECONDS):
+            with stop_after(database, _SECONDS):
                 database.execute(step.statement.sql).fetchall()
         except sqlite3.Error as error:
             return self._judge(step, str(error))
-        except engine.TooSlow:
+        except TooSlow:
             return None
         self._learn(step)
         return ""

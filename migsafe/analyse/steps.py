@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
+from migsafe.analyse.downgrades import downgrades
 from migsafe.analyse.reading import read
-from migsafe.analyse.rehearsal import rehearsed
+from migsafe.analyse.rehearsal import Rehearsal, begun, rehearsed, rehearsed_on
 from migsafe.analyse.server import Server
 from migsafe.analyse.session import Session
 from migsafe.model.evidence import Evidence, Step
@@ -43,55 +44,119 @@ def analyse(
     history that does not start from nothing cannot tell.
     """
     history = read(history)
-    server = Server(history, settings.get("engine_oldest", ""))
-    steps = tuple(_steps(history, runner, bases or {}, server))
+    bases = bases or {}
+    walk = _Walk(history, runner, settings.get("engine_oldest", ""))
+    walk.schema = bases.get(None, walk.schema)
+    steps = tuple(walk.through(history.migrations, bases))
     if runner.on_error == "stop":
         steps = rehearsed(history, steps)
-    return Evidence(history, steps, frozenset(focus), dict(settings))
+    back = tuple(downgrades(history, steps, focus))
+    return Evidence(history, steps, frozenset(focus), dict(settings), downgrades=back)
 
 
-def _steps(
-    history: History, runner: Runner, bases: Mapping[str | None, Schema], server: Server
-) -> Iterator[Step]:
-    schema = bases.get(None, Schema())
-    session = Session(history.dialect, runner.foreign_keys)
-    number = 0
-    after_code = {step.before for step in history.code}
-    for migration in history.migrations:
-        if migration.revision in after_code:
-            schema = doubted(schema)
-        session.enter(
-            wrapped(history, migration, runner),
-            late=history.begins_with_rows,
-            joined=history.one_transaction,
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """What the first `migrations` of a history leave to those that follow.
+
+    `rehearsal` None: nothing more can be rehearsed.
+    """
+
+    migrations: int
+    statements: int
+    schema: Schema
+    session: Session
+    functions: Mapping[str, str]
+    rehearsal: Rehearsal | None
+
+
+def follow(
+    history: History, runner: Runner, version: str, past: Reached | None, until: int
+) -> tuple[tuple[Step, ...], Reached]:
+    """The steps from where `past` ends (None: the beginning) up to the migration number `until`.
+
+    Only these migrations are read. `version` is the oldest engine's. `past` is used up.
+    """
+    start = past.migrations if past else 0
+    part = read(replace(history, migrations=history.migrations[start:until])).migrations
+    walk = _Walk(history, runner, version, past)
+    steps = tuple(walk.through(part, {}))
+    rehearsal = past.rehearsal if past else begun(history, stops=runner.on_error == "stop")
+    steps, rehearsal = rehearsed_on(steps, rehearsal)
+    functions = walk.server.functions
+    return steps, Reached(until, walk.number, walk.schema, walk.session, functions, rehearsal)
+
+
+def continued(
+    history: History,
+    focus: Collection[str],
+    runner: Runner,
+    settings: Mapping[str, str],
+    past: Reached,
+) -> Evidence:
+    """The evidence of `analyse` without the steps before `past`, none of which is in focus."""
+    version = settings.get("engine_oldest", "")
+    steps, _ = follow(history, runner, version, past, len(history.migrations))
+    back = tuple(downgrades(history, steps, focus))
+    return Evidence(history, steps, frozenset(focus), dict(settings), downgrades=back)
+
+
+class _Walk:
+    """Goes through migrations, from the first one or from where another walk ended."""
+
+    def __init__(
+        self, history: History, runner: Runner, version: str, past: Reached | None = None
+    ) -> None:
+        self._history = history
+        self._runner = runner
+        self._after_code = {step.before for step in history.code}
+        self.server = Server(history, version, past.functions if past else {})
+        self.session = past.session if past else Session(history.dialect, runner.foreign_keys)
+        self.schema = past.schema if past else Schema()
+        self.number = past.statements if past else 0
+
+    def through(
+        self, migrations: Iterable[Migration], bases: Mapping[str | None, Schema]
+    ) -> Iterator[Step]:
+        """Each statement with the schema before and after it."""
+        for migration in migrations:
+            if migration.revision in self._after_code:
+                self.schema = doubted(self.schema)
+            self.session.enter(
+                wrapped(self._history, migration, self._runner),
+                late=self._history.begins_with_rows,
+                joined=self._history.one_transaction,
+            )
+            for position, statement in enumerate(migration.statements, 1):
+                yield self._step(migration, position, statement)
+            if not self.schema.complete and migration.revision in bases:
+                self.schema = bases[migration.revision]
+
+    def _step(self, migration: Migration, position: int, statement: Statement) -> Step:
+        session, before = self.session, self.schema
+        self.number += 1
+        placed = replace(
+            _resolved(statement, before, session.path),
+            in_transaction=session.prepare(statement),
+            foreign_keys=session.foreign_keys,
         )
-        for position, statement in enumerate(migration.statements, 1):
-            number += 1
-            placed = replace(
-                _resolved(statement, schema, session.path),
-                in_transaction=session.prepare(statement),
-                foreign_keys=session.foreign_keys,
-            )
-            before, schema = schema, _folded(schema, placed, history.dialect)
-            step = Step(
-                number,
-                migration.revision,
-                position,
-                placed,
-                before,
-                schema,
-                diff(before, schema) if before is not schema else (),
-                placed.features or (),
-                effects=server.effects(before, placed),
-                transaction=session.transaction,
-                lock_timeout=session.timeout("lock"),
-                statement_timeout=session.timeout("statement"),
-            )
-            for operation in placed.operations or ():
-                session.run(operation)
-            yield step
-        if not schema.complete and migration.revision in bases:
-            schema = bases[migration.revision]
+        self.schema = _folded(before, placed, self._history.dialect)
+        step = Step(
+            self.number,
+            migration.revision,
+            position,
+            placed,
+            before,
+            self.schema,
+            diff(before, self.schema) if before is not self.schema else (),
+            placed.features or (),
+            effects=self.server.effects(before, placed),
+            transaction=session.transaction,
+            lock_timeout=session.timeout("lock"),
+            statement_timeout=session.timeout("statement"),
+        )
+        for operation in placed.operations or ():
+            session.run(operation)
+        return step
 
 
 def wrapped(history: History, migration: Migration, runner: Runner) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import gc
 import sys
 import time
@@ -14,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import click
 
-from migsafe.analyse import analyse
 from migsafe.cli import options, output
 from migsafe.cli.project import (
     NO_MIGRATION,
@@ -25,13 +23,13 @@ from migsafe.cli.project import (
     open_all,
     passed_over,
 )
-from migsafe.errors import UsageError
+from migsafe.cli.resuming import judgement
+from migsafe.errors import UsageError, nearest
 from migsafe.facts.suppressions import judged
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
-from migsafe.model.report import Conclusion, Report
+from migsafe.model.report import Conclusion, Note, Report
 from migsafe.model.rule import Rule, Severity
-from migsafe.rules.run import run
 
 if TYPE_CHECKING:
     from migsafe.cli.fixes import Result
@@ -66,6 +64,7 @@ def command(
     color: str,
     quiet: bool,
     verbose: int,
+    no_suppressions: bool,
 ) -> int:
     """Analyse migrations without running them.
 
@@ -77,7 +76,7 @@ def command(
     started = time.perf_counter()
     stdin = _stdin(files, stdin_filename)
     written = output.targets(outputs)
-    request = Request(config, dialect, today, stdin)
+    request = Request(config, dialect, today, stdin, everything=no_suppressions)
     projects = open_all(request)
     if stdin is not None and stdin.name:
         files = tuple(stdin.name if f == "-" else f for f in files)
@@ -127,21 +126,22 @@ def lint(
     `ruleset` None: the rules that ship and the project's own.
     """
     chosen, others = focus(project, files)
-    evidence = analyse(project.history, chosen, project.runner, project.settings())
     ruleset = project.rules() if ruleset is None else ruleset
-    result = run(ruleset, evidence)
+    result = judgement(project, chosen, ruleset)
     unknown = unknown_rules(project, chosen, ruleset)
-    in_focus = [s for s in evidence.steps if s.revision in chosen]
+    history = project.history
     return Report(
         command="lint",
         conclusion=conclude(result.findings, fail_on),
         findings=result.findings,
-        not_run=(*others, *passed_over(project.history), *unknown, *result.not_run),
+        not_run=(*others, *passed_over(history), *unknown, *result.not_run),
         fail_on=fail_on,
         migrations=len(chosen),
-        statements=len(in_focus),
-        framework=project.history.framework,
-        dialect=str(project.history.dialect),
+        statements=sum(len(m.statements) for m in history.migrations if m.revision in chosen),
+        framework=history.framework,
+        dialect=str(history.dialect),
+        notes=result.notes,
+        gone=result.gone,
     )
 
 
@@ -157,7 +157,7 @@ def unknown_rules(
         for comment in judged(migration, today):
             s = comment.suppression
             if s.rule and s.rule not in known:
-                near = difflib.get_close_matches(s.rule, known, n=1)
+                near = nearest(s.rule, known)
                 hint = f", did you mean {near[0]}?" if near else ""
                 yield NotRun(f"allow {s.rule}", f"{s.path}:{s.line}: there is no such rule{hint}")
 
@@ -166,7 +166,7 @@ def conclude(
     findings: tuple[Finding, ...], fail_on: Severity, *, checked: bool = True
 ) -> Conclusion:
     """unsafe where a finding reaches `fail_on`, unchecked where something could not run."""
-    if any(f.severity >= fail_on and not f.suppressed for f in findings):
+    if any(f.severity >= fail_on and f.open for f in findings):
         return Conclusion.UNSAFE
     return Conclusion.SAFE if checked else Conclusion.UNCHECKED
 
@@ -174,6 +174,10 @@ def conclude(
 def _for_all(note: NotRun, reports: list[Report]) -> bool:
     """A file of one set is no migration of the others: that is not worth a note."""
     return note.why != NO_MIGRATION or all(note in r.not_run for r in reports)
+
+
+def _in_all(note: Note, reports: list[Report]) -> bool:
+    return not note.everywhere or all(note in r.notes for r in reports)
 
 
 def _together(reports: list[Report]) -> Report:
@@ -187,6 +191,8 @@ def _together(reports: list[Report]) -> Report:
         conclusion=conclude(findings, reports[0].fail_on),
         findings=tuple(sorted(findings, key=lambda f: (-f.severity, f.path, f.line))),
         not_run=tuple(notes),
+        notes=tuple(dict.fromkeys(n for r in reports for n in r.notes if _in_all(n, reports))),
+        gone=tuple(g for r in reports for g in r.gone),
         migrations=sum(r.migrations for r in reports),
         statements=sum(r.statements for r in reports),
         framework=", ".join(dict.fromkeys(r.framework for r in reports)),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from operator import and_, is_
 from typing import TypeVar
 
 from migsafe.model.schema import Change, Index, IndexColumn, Schema, Table, Trigger, View, fold_name
@@ -27,14 +28,35 @@ def diff(before: Schema, after: Schema) -> tuple[Change, ...]:
             *_views(before, after))  # fmt: skip
 
 
+def changed(before: Mapping[str, T], after: Mapping[str, T]) -> set[str]:
+    """The keys that are not bound to the very same object on both sides.
+
+    A step replaces, adds or removes next to nothing and keeps the order of all else, so that the
+    many that stay are passed over from both ends, without a look at each in Python.
+    """
+    if before is after:
+        return set()
+    old, new = list(before.items()), list(after.items())
+    start = _shared(before, after, before.values(), after.values())
+    ends = [(reversed([*m]), reversed([*m.values()])) for m in (before, after)]
+    end = _shared(ends[0][0], ends[1][0], ends[0][1], ends[1][1])
+    end = min(end, len(old) - start, len(new) - start)
+    left, right = dict(old[start : len(old) - end]), dict(new[start : len(new) - end])
+    return {key for key in left.keys() | right.keys() if left.get(key) is not right.get(key)}
+
+
+def _shared(
+    keys: Iterable[str], others: Iterable[str], values: Iterable[T], other_values: Iterable[T]
+) -> int:
+    """How many pairs are the same from the start."""
+    same = [*map(and_, map(is_, keys, others), map(is_, values, other_values))]
+    return same.index(False) if False in same else len(same)
+
+
 def _pairs(before: Mapping[str, T], after: Mapping[str, T]) -> Iterator[tuple[T | None, T | None]]:
     """Both sides of every key, sorted, without those that are the same object."""
-    if before is after:
-        return
-    for key in sorted({*before, *after}):
-        old, new = before.get(key), after.get(key)
-        if old is not new:
-            yield old, new
+    for key in sorted(changed(before, after)):
+        yield before.get(key), after.get(key)
 
 
 def _tables(before: Schema, after: Schema) -> Iterator[Change]:

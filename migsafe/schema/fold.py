@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from migsafe.model.migration import Dialect, Kind, Operation
 from migsafe.model.schema import Index, Schema, Table, Trigger, View, fold_name
-from migsafe.schema import fold_columns, fold_mysql, fold_postgres, fold_rename
+from migsafe.schema import fold_columns, fold_rename
 
 TEMPORARY = "temp."
 """The prefix of the keys of temporary objects."""
@@ -31,8 +31,12 @@ def fold(schema: Schema, operation: Operation, dialect: Dialect) -> Schema:
     and views follow (lang_altertable.html). Never raises for an operation out of place.
     """
     if dialect is Dialect.MYSQL:
+        from migsafe.schema import fold_mysql  # noqa: PLC0415 - each dialect on demand
+
         return fold_mysql.fold(schema, operation, lambda s, o: _stepped(s, o, dialect))
     if dialect is Dialect.POSTGRES:
+        from migsafe.schema import fold_postgres  # noqa: PLC0415 - likewise
+
         return fold_postgres.fold(schema, operation, lambda s, o: _stepped(s, o, dialect))
     return _stepped(schema, operation, dialect)
 

@@ -10,16 +10,19 @@ from itertools import combinations
 from migsafe.model.migration import Dialect
 from migsafe.sql.tokens import NUMBER, PARAMETER, QUOTED, STRING, WORD, Token, tokenize
 
-ALWAYS, NEVER, IDLE, ITSELF, NULL_LIST, QUERY_LIST = (
+ALWAYS, NEVER, IDLE, ITSELF, NULL_LIST, QUERY_LIST, ONE_TABLE = (
     "always",
     "never",
     "idle",
     "itself",
     "null list",
     "query list",
+    "one table",
 )
 
-_WORTH = re.compile(r"\b(?:OR|AND|NULL|IN)\b|([\w.\"`]+)\s*(?:=|<>|!=)\s*\1(?![\w.\"`(])", re.I)
+_WORTH = re.compile(
+    r"\b(?:OR|AND|NULL|IN|SELECT)\b|([\w.\"`]+)\s*(?:=|<>|!=)\s*\1(?![\w.\"`(])", re.I
+)
 _OPENS = frozenset({"WHERE", "ON", "HAVING", "WHEN"})
 _JOINS = {"JOIN", "LEFT", "RIGHT", "INNER", "FULL", "CROSS", "NATURAL", "LATERAL"}
 _TIED = {"WHERE", "GROUP", "ORDER", "LIMIT", "HAVING", "UNION", "INTERSECT", "EXCEPT", "FETCH"}
@@ -38,8 +41,9 @@ class Flaw:
     `kind`: always (true for every row whose column is not NULL), never (true for no row), idle (a
     part behind OR adds no row), itself (a column is compared with itself), null list (NOT IN over a
     list with NULL: true for no row, postgresql.org/docs 9.24.2, dev.mysql.com 14.4.2), query list
-    (NOT IN over one column of one table: true for no row once that gives a NULL). `text` is the
-    source; `table` and `column` are those of a query list.
+    (NOT IN over one column of one table: true for no row once that gives a NULL), one table (a
+    subquery over one table compares two names that may both be columns of it: `column` is the one
+    without a table before it). `text` is the source; `table` and `column` are those of a query.
     """
 
     kind: str
@@ -63,12 +67,8 @@ def flaws(sql: str, dialect: Dialect) -> Iterator[Flaw]:
     if not _WORTH.search(sql):
         return
     tokens = tokenize(sql, dialect)
-    seen = set()
-    for condition in _conditions(tokens):
-        for flaw in _judged(condition, sql):
-            if flaw not in seen:
-                seen.add(flaw)
-                yield flaw
+    found = [flaw for condition in _conditions(tokens) for flaw in _judged(condition, sql)]
+    yield from dict.fromkeys((*found, *_subqueries(tokens, sql)))
 
 
 def _conditions(tokens: Tokens) -> Iterator[Tokens]:
@@ -231,6 +231,60 @@ def _query_list(text: str, query: Tokens) -> Iterator[Flaw]:
     words = {t.upper for t in rest[1 + len(table) :]}
     if table and not words & (_TIES - {"WHERE", "ORDER"}) and "NULL" not in words:
         yield Flaw(QUERY_LIST, text, ".".join(t.name for t in table[::2]), query[length - 1].name)
+
+
+# -- a subquery that looks at its own table only ---------------------------------------------------
+
+
+def _subqueries(tokens: Tokens, sql: str) -> Iterator[Flaw]:
+    """`(SELECT .. FROM u WHERE u.t_id = id)`: id is u.id where u has such a column."""
+    for at, token in enumerate(tokens[:-1]):
+        listed = at > 0 and tokens[at - 1].upper == "IN"  # that query may look at itself only
+        if token.text == "(" and tokens[at + 1].upper == "SELECT" and not listed:
+            yield from _own_names(_within(tokens, at + 1), sql)
+
+
+def _within(tokens: Tokens, start: int) -> Tokens:
+    depth = 0
+    for at in range(start, len(tokens)):
+        depth += (tokens[at].text == "(") - (tokens[at].text == ")")
+        if depth < 0:
+            return tokens[start:at]
+    return tokens[start:]
+
+
+def _own_names(query: Tokens, sql: str) -> Iterator[Flaw]:
+    words = [t.upper for t in query]
+    if words.count("FROM") != 1 or "WHERE" not in words or set(words) & _JOINS:
+        return
+    source, where = query[words.index("FROM") + 1 :], words.index("WHERE")
+    name = source[: _name_length(source)]
+    between = [t.name.lower() for t in query[words.index("FROM") + 1 : where] if t.text != "."]
+    own = {*between, ".".join(t.name for t in name[::2]).lower()}
+    if not name or "," in between or _outer_names(query, own):
+        return
+    for part in _parts(_clause(query, where + 1), "AND"):
+        bare = _bare_side(part)
+        if bare:
+            yield Flaw(ONE_TABLE, _source(part, sql), ".".join(t.name for t in name[::2]), bare)
+
+
+def _outer_names(query: Tokens, own: set[str]) -> bool:
+    """Does a name stand behind another table's than its own?"""
+    behind = [query[at - 1] for at, t in enumerate(query) if t.text == "." and at]
+    return any(t.kind != NUMBER and t.name.lower() not in own for t in behind)
+
+
+def _bare_side(part: Tokens) -> str:
+    """The name without a table in `u.t_id = id` or `id = u.t_id`, "" for all else."""
+    left = _name_length(part)
+    if not left or left + 1 >= len(part) or part[left].text != "=":
+        return ""
+    right = part[left + 1 :]
+    if _name_length(right) != len(right):
+        return ""
+    sides = [side[0].name for side in (part[:left], right) if len(side) == 1]
+    return sides[0] if len(sides) == 1 else ""
 
 
 def _source(tokens: Tokens, sql: str) -> str:

@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 
 from sqlglot import exp
 
 from migsafe.sql import tree
 from migsafe.sql.references import Names
-
-
-@dataclass(frozen=True, slots=True)
-class Fill:
-    """What fills one column; the fields are those of `Assignment`."""
-
-    kind: str
-    source_table: str = ""
-    source_column: str = ""
-    guarded: bool = False
+from migsafe.sql.shape import Fill, merged
 
 
 def fills(query: exp.Expr | None, names: Names) -> list[Fill]:
@@ -26,9 +16,9 @@ def fills(query: exp.Expr | None, names: Names) -> list[Fill]:
     if isinstance(query, exp.Subquery):
         return fills(query.this, names)
     if isinstance(query, exp.SetOperation):
-        return _merged([fills(query.this, names), fills(query.expression, names)])
+        return merged([fills(query.this, names), fills(query.expression, names)])
     if isinstance(query, exp.Values):
-        return _merged([[_fill(e, names) for e in _row(row)] for row in query.expressions])
+        return merged([[_fill(e, names) for e in _row(row)] for row in query.expressions])
     if isinstance(query, exp.Select):
         return [_fill(e, names) for e in query.expressions]
     return []
@@ -191,22 +181,3 @@ _GUARDS: tuple[tuple[tuple[type[exp.Expr], ...], _Guard], ...] = (
         _every_operand,
     ),
 )  # fmt: skip
-
-
-def _merged(rows: list[list[Fill]]) -> list[Fill]:
-    """One fill per column out of several rows or queries: the least certain one."""
-    if not rows or len({len(r) for r in rows}) != 1:
-        return []
-    return list(_columns(rows))
-
-
-def _columns(rows: list[list[Fill]]) -> Iterator[Fill]:
-    for column in zip(*rows, strict=True):
-        kinds = {f.kind for f in column}
-        guarded = all(f.guarded for f in column)
-        if len(set(column)) == 1:
-            yield column[0]
-        elif "null" in kinds and kinds <= {"null", "literal"}:
-            yield Fill("null")
-        else:
-            yield Fill(kinds.pop() if len(kinds) == 1 else "expression", guarded=guarded)

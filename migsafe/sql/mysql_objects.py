@@ -1,6 +1,7 @@
 """Read CREATE, ALTER and DROP of what is no table: views, routines, triggers, users, ...
 
-Bodies of routines are not read as statements: which tables they name is kept.
+Bodies of procedures are read as far as they are plain SQL; of other routines it is kept which
+tables they name.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from migsafe.model.schema import Index, Trigger, View
 from migsafe.model.schema import Sequence as DatabaseSequence
 from migsafe.sql import mysql_parts as parts
 from migsafe.sql.mysql_alter import how, waiting
+from migsafe.sql.mysql_body import operations
 from migsafe.sql.reader import Reader, UnreadError
 from migsafe.sql.tokens import WORD, Token
 
@@ -168,6 +170,7 @@ def routine(reader: Reader, common: Operation) -> Operation:
         name=name,
         if_not_exists=lenient,
         references=_read(body, common.line),
+        body=operations(reader, body) if common.value == "procedure" else (),
     )
 
 

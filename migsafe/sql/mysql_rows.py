@@ -15,6 +15,7 @@ from migsafe.model.schema import Column, Table, fold_name
 from migsafe.sql import dml, query
 from migsafe.sql.readable_mysql import MODIFIERS, upsert
 from migsafe.sql.reader import Reader, UnreadError, first_outside, separated
+from migsafe.sql.shape import Shape
 from migsafe.sql.tokens import NAMES, STRING, Token
 
 _VERBS = ("INSERT", "REPLACE", "UPDATE", "DELETE", "SELECT", "VALUES", "TABLE")
@@ -46,7 +47,7 @@ def read(reader: Reader) -> tuple[Operation, ...]:
     return (*made, Operation(Kind.UNREAD, value=problem, line=line)) if problem else made
 
 
-def _select(reader: Reader, shape: query.Shape) -> tuple[Operation, ...]:
+def _select(reader: Reader, shape: Shape) -> tuple[Operation, ...]:
     if reader.peek() not in _QUERIES:
         raise UnreadError("a statement expected after WITH")
     reader.rest()
@@ -104,7 +105,7 @@ def create_as(reader: Reader, common: Operation) -> Operation:
 # -- INSERT and REPLACE ---------------------------------------------------------------------------
 
 
-def _insert(reader: Reader, shape: query.Shape) -> tuple[Operation, ...]:
+def _insert(reader: Reader, shape: Shape) -> tuple[Operation, ...]:
     conflict = "REPLACE" if reader.next().upper == "REPLACE" else ""
     if "IGNORE" in _modifiers(reader):
         conflict = "IGNORE"
@@ -276,7 +277,7 @@ def _real(items: Sequence[_Item], alias: str) -> str:
 # -- UPDATE and DELETE ----------------------------------------------------------------------------
 
 
-def _update(reader: Reader, shape: query.Shape) -> tuple[Operation, ...]:
+def _update(reader: Reader, shape: Shape) -> tuple[Operation, ...]:
     reader.expect("UPDATE")
     ignore = "IGNORE" in _modifiers(reader)
     items = _items(reader.until("SET"))
@@ -325,7 +326,7 @@ def _where(reader: Reader) -> tuple[str | None, tuple[str, ...]]:
     return where, options
 
 
-def _delete(reader: Reader, _: query.Shape) -> tuple[Operation, ...]:
+def _delete(reader: Reader, _: Shape) -> tuple[Operation, ...]:
     reader.expect("DELETE")
     ignore = "IGNORE" in _modifiers(reader)
     common = Operation(Kind.DELETE, conflict="IGNORE" if ignore else "")
@@ -373,7 +374,7 @@ def _delete_joined(reader: Reader, common: Operation, aliases: list[str]) -> tup
     return tuple(replace(common, table=t, sources=_others(items, t)) for t in targets)
 
 
-_Read = Callable[[Reader, query.Shape], tuple[Operation, ...]]
+_Read = Callable[[Reader, Shape], tuple[Operation, ...]]
 _READERS: dict[str, _Read] = {
     "INSERT": _insert,
     "REPLACE": _insert,

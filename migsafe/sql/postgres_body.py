@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
 
 from migsafe.model.migration import Dialect, Kind, Operation
 from migsafe.sql.reader import Reader, first_outside
@@ -81,6 +82,17 @@ def block(reader: Reader, read: Read) -> tuple[Operation, ...]:
     text, start = _inner(body)
     first = reader.line(body) + body.text[:start].count("\n")
     return (outer, *nested(text, reader.dialect, first, read))
+
+
+def procedure(reader: Reader, tokens: Sequence[Token], read: Read) -> tuple[Operation, ...]:
+    """What a procedure in PL/pgSQL does once it is called; `tokens` follow its arguments."""
+    languages = [t.name.lower() for before, t in pairwise(tokens) if before.upper == "LANGUAGE"]
+    body = next((t for b, t in pairwise(tokens) if b.upper == "AS" and t.kind == STRING), None)
+    if body is None or languages != ["plpgsql"]:
+        return ()
+    text, start = _inner(body)
+    first = reader.line(body) + body.text[:start].count("\n")
+    return tuple(nested(text, reader.dialect, first, read))
 
 
 def _inner(token: Token) -> tuple[str, int]:

@@ -74,7 +74,8 @@ def added_constraint(reader: Reader, table: str) -> tuple[Table, str, tuple[str,
     draft.constraint = name
     options = _table_constraint(reader, draft)
     keys = tuple(Column(c, primary_key=at) for at, c in enumerate(draft.primary_key, 1))
-    return replace(_table(draft, table, complete=False), columns=keys), name, options
+    named = keys or tuple(draft.columns)  # NOT NULL names a column without declaring it
+    return replace(_table(draft, table, complete=False), columns=named), name, options
 
 
 def column(reader: Reader, draft: Draft) -> None:

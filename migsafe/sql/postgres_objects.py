@@ -8,7 +8,7 @@ from dataclasses import replace
 from migsafe.model.migration import Kind, Operation
 from migsafe.model.schema import Check, Sequence, UserType
 from migsafe.sql import postgres_columns as columns
-from migsafe.sql.postgres_body import function_options
+from migsafe.sql.postgres_body import function_options, procedure
 from migsafe.sql.reader import Reader, UnreadError, normalised
 from migsafe.sql.tokens import STRING, joined
 
@@ -131,15 +131,21 @@ def _owner(reader: Reader) -> str:
 def _create_function(reader: Reader, common: Operation) -> Operation:
     name = reader.relation()
     arguments = joined(reader.group()) if reader.peek() == "(" else ""
+    definition = reader.tokens[reader.at :]
     options = function_options(reader)
     value = f"{name}({arguments})"
-    return replace(
+    made = replace(
         common,
         kind=Kind.CREATE_FUNCTION,
         name=name,
         value=value,
         options=(*common.options, common.value, *options),
     )
+    if common.value != "procedure":
+        return made
+    from migsafe.sql.parse import operations  # noqa: PLC0415 - parse reads this module on demand
+
+    return replace(made, body=procedure(reader, definition, operations))
 
 
 def _create_schema(reader: Reader, common: Operation) -> Operation:

@@ -1,29 +1,18 @@
-"""The shape of a statement that moves or reads rows: what it reads, and what fills its columns."""
+"""The shape of a statement about rows, from sqlglot's tree."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 from sqlglot import exp
 
-from migsafe.model.migration import Dialect, Reference
+from migsafe.model.migration import Dialect
 from migsafe.sql import tree
-from migsafe.sql.fills import Fill, collapses, fills, set_fills
+from migsafe.sql.fills import collapses, fills, set_fills
 from migsafe.sql.references import Names
+from migsafe.sql.shape import Shape
 
 _NOT_READ = "its expressions could not be read"
-
-
-@dataclass(frozen=True, slots=True)
-class Shape:
-    """What a statement reads and how. The lines of references count from 0."""
-
-    fills: tuple[Fill, ...] = ()
-    outputs: tuple[str, ...] = ()
-    sources: tuple[str, ...] = ()
-    narrowing: tuple[str, ...] = ()
-    references: tuple[Reference, ...] = ()
 
 
 def shape(sql: str, dialect: Dialect) -> tuple[Shape, str]:

@@ -7,7 +7,16 @@ import sqlite3
 import pytest
 
 from migsafe.model.migration import Dialect
-from migsafe.sql.conditions import ALWAYS, IDLE, ITSELF, NEVER, NULL_LIST, QUERY_LIST, flaws
+from migsafe.sql.conditions import (
+    ALWAYS,
+    IDLE,
+    ITSELF,
+    NEVER,
+    NULL_LIST,
+    ONE_TABLE,
+    QUERY_LIST,
+    flaws,
+)
 
 
 def kinds(sql: str, dialect: Dialect = Dialect.POSTGRES) -> list[str]:
@@ -82,3 +91,33 @@ def test_sqlite_agrees(kind: str):
         }
         assert held <= ({1} if kind == ALWAYS else {0, None})
     db.close()
+
+
+@pytest.mark.parametrize(
+    ("sql", "name"),
+    [
+        ("EXISTS (SELECT 1 FROM u WHERE u.t_id = id)", "id"),
+        ("EXISTS (SELECT 1 FROM s.u AS x WHERE id = x.t_id AND x.a = 1.5)", "id"),
+        ("(SELECT count(*) FROM u WHERE u.t_id = id)", "id"),
+    ],
+)
+def test_a_name_without_its_table_may_be_the_subquerys_own(sql: str, name: str):
+    (flaw,) = flaws(sql, Dialect.POSTGRES)
+    assert (flaw.kind, flaw.column) == (ONE_TABLE, name)
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "EXISTS (SELECT 1 FROM u WHERE u.t_id = t.id)",
+        "EXISTS (SELECT 1 FROM u WHERE t_id = id)",
+        "EXISTS (SELECT 1 FROM u WHERE u.t_id = t.id AND u.a = b)",
+        "EXISTS (SELECT 1 FROM u JOIN v ON v.id = u.id WHERE u.t_id = id)",
+        "EXISTS (SELECT 1 FROM u, v WHERE u.t_id = id)",
+        "id IN (SELECT t_id FROM u WHERE u.a = b)",
+        "(SELECT count(*) FROM u WHERE u.a = 'b') > 0",
+        "EXISTS (SELECT 1 FROM u",
+    ],
+)
+def test_a_subquery_that_looks_outside_is_left_alone(sql: str):
+    assert ONE_TABLE not in kinds(sql)
