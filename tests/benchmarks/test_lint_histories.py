@@ -6,6 +6,7 @@ import csv
 import subprocess
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,12 +26,14 @@ from benchmarks.lint_histories import (
 SHEET_FILE = Path(__file__).parents[2] / "benchmarks" / "lint-precision.tsv"
 
 
-def finding(rule: str, line: int, severity: str = "error", suppressed: object = None) -> dict:
+def finding(
+    rule: str, line: int, severity: str = "error", suppressed: object = None
+) -> dict[str, Any]:
     place = {"path": "migrations/1.sql", "line": line}
     return {"rule": rule, "severity": severity, "suppressed": suppressed, **place}
 
 
-def history(*findings: dict) -> Linted:
+def history(*findings: dict[str, Any]) -> Linted:
     entry = {"name": "shop", "dialect": "sqlite", "path": "migrations"}
     return Linted(entry, {"findings": list(findings)}, 0, 0, 0.0, 1)
 
@@ -88,7 +91,7 @@ def test_a_laid_out_history_is_linted(tmp_path: Path):
 
 
 @pytest.mark.parametrize("entry", entries(), ids=[e["name"] for e in entries()])
-def test_each_listed_history_says_where_it_comes_from(entry: dict):
+def test_each_listed_history_says_where_it_comes_from(entry: dict[str, Any]):
     needed = {"name", "repository", "commit", "path", "dialect", "framework"}
     assert needed <= set(entry) <= needed | {
         "take", "variant", "flatten", "replace", "live_traffic",

@@ -42,6 +42,7 @@ def test_json_report_is_the_contract(project, inside):
         "checked",
         "findings",
         "not_run",
+        "notes",
         "replay",
         "timings",
     ]

@@ -31,7 +31,8 @@ def history(seed: int) -> list[str]:
 def root(project, tmp_path) -> Callable[[list[str], str], Path]:
     def make(texts: list[str], settings: str) -> Path:
         files = {name(n): text for n, text in enumerate(texts, 1)}
-        return project({**files, "migsafe.toml": settings})
+        made: Path = project({**files, "migsafe.toml": settings})
+        return made
 
     return make
 

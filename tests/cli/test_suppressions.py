@@ -42,6 +42,7 @@ def test_it_holds_until_the_end_of_its_last_day(project, inside):
     run, findings = lint(project, inside, GOOD + UNIQUE, today="2026-12-31")
     assert run.code == 0
     assert findings[RULE]["suppressed"] == {
+        "path": "migrations/0002_b.sql",
         "line": 1,
         "reason": "merged on login",
         "until": "2026-12-31",

@@ -71,7 +71,9 @@ def test_the_whole_document():
             "versions": [{"version": "base", "failing": 1, "sampled": 3}],
         },
         "remedy": "",
-        "suppressed": {"line": 11, "reason": "known", "until": None},
+        "suppressed": {"path": "m/1.sql", "line": 11, "reason": "known", "until": None},
+        "history": False,
+        "baselined": False,
     }
     assert made["not_run"] == [{"what": "a", "why": "b"}]
     group = made["replay"]["groups"][0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import unicodedata
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -42,7 +43,7 @@ def table(*values: Value) -> tuple[Content, ...]:
     return (Content("t", ("v",), tuple((v,) for v in values)),)
 
 
-def other(*values: Value, known: Public | None = None, key: bytes = KEY) -> tuple[Value, ...]:
+def other(*values: Value, known: Public | None = None, key: bytes = KEY) -> tuple[Any, ...]:
     rows, known = table(*values), known or Public()
     return masked(mask(rows, known, key), rows, [("t", "v")])[0].column("v")
 

@@ -184,6 +184,7 @@ REAL = [
     "WITH RECURSIVE c (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM c LIMIT 5) UPDATE t SET"
     " (a, b) = (SELECT n, n FROM c), c = c IS DISTINCT FROM 2 FROM u, v WHERE t.a = u.a",
     "DELETE FROM main.t INDEXED BY i WHERE EXISTS (SELECT 1 FROM u WHERE u.a = t.a) LIMIT 3",
+    "UPDATE t SET a = normalize(a, 'nfc'), b = Normalize (b)",
     "SELECT DISTINCT a ->> '$.x', sum(b) OVER (PARTITION BY c), CAST(d AS UNSIGNED BIG INT)"
     " FROM (t JOIN u USING (i)), json_each(t.x) GROUP BY 1 HAVING count(*) > 1 ORDER BY a",
     "PRAGMA main.user_version = 5",
