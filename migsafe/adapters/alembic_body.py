@@ -21,6 +21,7 @@ from migsafe.adapters.alembic_roles import (
     imported,
     lasting,
     meaning,
+    names_foreign,
     reaches,
     role,
 )
@@ -33,6 +34,15 @@ from migsafe.adapters.alembic_text import (
     literal,
     truth,
     value,
+)
+from migsafe.adapters.python_syntax import (
+    assigned,
+    changes_its_rows,
+    ends_transaction,
+    first,
+    is_comprehension,
+    keyword,
+    method_name,
 )
 from migsafe.model.migration import Dialect, Kind, Operation, Span, Statement
 
@@ -73,6 +83,8 @@ class Body:
     depth: int = 0
     conditional: bool = False
     autocommit: bool = False
+    repeated: bool = False
+    row_loop: bool = False  # what is read now are the rows that a loop changes
     found: list[Found] = field(default_factory=list)
     block: _Block | None = None
 
@@ -93,7 +105,7 @@ class Body:
                 self._for(node)
             case ast.While():
                 self._expression(node.test)
-                self._maybe(node.body)
+                self._turns(node)
                 self._maybe(node.orelse)
             case ast.With() | ast.AsyncWith():
                 return self._with(node, list(node.items))
@@ -146,7 +158,7 @@ class Body:
         self.conditional = True
         ended = self.run(body)
         changed = self.scope.names
-        kept = {n: changed.get(n) for n in _assigned(body) if lasting(changed.get(n))}
+        kept = {n: changed.get(n) for n in assigned(body) if lasting(changed.get(n))}
         self.scope = replace(self.scope, names=names)
         self._name({**self._uncertain(body), **kept})
         self.conditional = before
@@ -154,10 +166,12 @@ class Body:
 
     def _uncertain(self, body: Iterable[ast.stmt]) -> dict[str, object]:
         known = self.scope.names
-        return {n: Role.LOCAL for n in _assigned(body) if not lasting(known.get(n))}
+        return {n: Role.LOCAL for n in assigned(body) if not lasting(known.get(n))}
 
     def _for(self, node: ast.For | ast.AsyncFor) -> None:
+        self.row_loop = changes_its_rows(node)
         self._expression(node.iter)
+        self.row_loop = False
         turns = value(node.iter, self.scope)
         simple = not any(isinstance(n, (ast.Break, ast.Continue)) for n in ast.walk(node))
         if isinstance(turns, tuple) and len(turns) <= _MOST_TURNS and simple:
@@ -166,8 +180,14 @@ class Body:
                 self.run(node.body)
         else:
             self._bind(node.target, Role.LOCAL)
-            self._maybe(node.body)
+            self._turns(node)
         self.run(node.orelse)
+
+    def _turns(self, node: ast.For | ast.AsyncFor | ast.While) -> None:
+        """The body of a loop of unknown length."""
+        before, self.repeated = self.repeated, not ends_transaction(node)
+        self._maybe(node.body)
+        self.repeated = before
 
     def _try(self, node: ast.Try | ast.TryStar) -> bool:
         ended = self.run(node.body)
@@ -183,7 +203,7 @@ class Body:
             return self.run(node.body)
         item, rest = items[0], items[1:]
         call = item.context_expr
-        name = _method_name(call)
+        name = method_name(call)
         if name == "batch_alter_table" and isinstance(call, ast.Call):
             return self._batch(node, call, item, rest)
         if name == "autocommit_block":
@@ -204,12 +224,11 @@ class Body:
         rest: list[ast.withitem],
     ) -> bool:
         """A batch is one statement: its changes are made together when the block ends."""
-        first = call.args[0] if call.args else _keyword(call, "table_name")
-        table = literal(first, self.scope)
+        table = literal(first(call, "table_name"), self.scope)
         if not isinstance(table, str):
             self._opaque("op.batch_alter_table: the table is not a literal", call)
             table = ""
-        schema = literal(_keyword(call, "schema"), self.scope)
+        schema = literal(keyword(call, "schema"), self.scope)
         if item.optional_vars is not None:
             named = BatchTable(table, schema if isinstance(schema, str) else "")
             self._bind(item.optional_vars, named)
@@ -255,7 +274,7 @@ class Body:
         if isinstance(node, ast.Call):
             self._call(node)
             return
-        later = isinstance(node, (ast.Lambda, ast.IfExp, ast.BoolOp)) or _loops(node)
+        later = isinstance(node, (ast.Lambda, ast.IfExp, ast.BoolOp)) or is_comprehension(node)
         before, self.conditional = self.conditional, self.conditional or later
         for child in ast.iter_child_nodes(node):
             if isinstance(child, ast.expr):
@@ -289,14 +308,14 @@ class Body:
 
     def _op(self, node: ast.Call, name: str) -> None:
         if name == "execute":
-            self._sql(node, _first(node, "sqltext"), "op.execute")
+            self._sql(node, first(node, "sqltext"), "op.execute")
         elif name not in _SILENT_OP:
             made = operations(node, name, None, self.scope, self.dialect)
             self._emit(node, made)
 
     def _batch_op(self, node: ast.Call, name: str, table: BatchTable) -> None:
         if name == "execute":
-            self._sql(node, _first(node, "sqltext"), "batch_op.execute")
+            self._sql(node, first(node, "sqltext"), "batch_op.execute")
         elif name not in _SILENT_OP and table.name:
             made = operations(node, name, table, self.scope, self.dialect)
             if self.block is None:
@@ -307,7 +326,7 @@ class Body:
 
     def _on_bind(self, node: ast.Call, name: str) -> None:
         if name in _SENDS:
-            self._sql(node, _first(node, "statement"), f"{name}()")
+            self._sql(node, first(node, "statement"), f"{name}()")
         elif name == "run_callable" or not (
             name in _SILENT_BIND or name.startswith(_SILENT_PREFIX)
         ):
@@ -341,6 +360,7 @@ class Body:
             self.depth + 1,
             self.conditional,
             self.autocommit,
+            self.repeated,
             block=self.block,
         )
         inner.run(function.body)
@@ -368,20 +388,23 @@ class Body:
             for statement in split_text(text, self.dialect, self.path):
                 self._add(node, self._stated(statement))
         elif made := statement_of(given, self.scope):
-            self._emit(node, (made,))
+            marks = ("todays models",) * names_foreign(node, self.scope)
+            self._emit(node, (replace(made, options=marks),))
         else:
             self._opaque(f"{what} of something built at run time", node)
 
     def _stated(self, statement: Statement, conditional: bool = False) -> Statement:
         outside = False if self.autocommit else None
         given = conditional or self.conditional
-        return replace(statement, conditional=given, in_transaction=outside)
+        return replace(statement, conditional=given, in_transaction=outside, repeated=self.repeated)
 
     def _opaque(self, why: str, node: ast.expr) -> None:
         last = self.found[-1].statement if self.found else None
         if last and last.origin == "code" and last.span.line == node.lineno:
             return  # one chain of calls is one thing that cannot be read
-        self._emit(node, (opaque(why, node.lineno),))
+        marks = ("todays models",) * names_foreign(node, self.scope)
+        marks += ("row by row",) * self.row_loop
+        self._emit(node, (replace(opaque(why, node.lineno), options=marks),))
 
     def _emit(
         self,
@@ -411,31 +434,8 @@ def _sent_from(node: ast.expr | ast.stmt) -> int:
     return node.lineno
 
 
-def _first(node: ast.Call, keyword: str) -> ast.expr | None:
-    return node.args[0] if node.args else _keyword(node, keyword)
-
-
-def _keyword(node: ast.Call, name: str) -> ast.expr | None:
-    return next((k.value for k in node.keywords if k.arg == name), None)
-
-
-def _method_name(node: ast.expr) -> str:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
-        return node.func.attr
-    return ""
-
-
-def _loops(node: ast.expr) -> bool:
-    return isinstance(node, (ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
-
-
 def _loaded(target: ast.expr) -> ast.expr:
     return ast.Name(target.id, ast.Load()) if isinstance(target, ast.Name) else target
-
-
-def _assigned(body: Iterable[ast.stmt]) -> set[str]:
-    nodes = (n for s in body for n in ast.walk(s) if isinstance(n, ast.Name))
-    return {n.id for n in nodes if isinstance(n.ctx, ast.Store)}
 
 
 def _only_looks(node: ast.Call, scope: Scope) -> bool:

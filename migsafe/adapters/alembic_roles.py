@@ -146,6 +146,27 @@ def reaches(node: ast.Call, scope: Scope) -> bool:
     return any(_can_write(role(a, scope)) for a in given)
 
 
+def names_foreign(node: ast.expr, scope: Scope) -> bool:
+    """Is a class or table from another module handed to this call, as a whole or a part of it?"""
+    if not isinstance(node, ast.Call):
+        return False
+    given = [*node.args, *(k.value for k in node.keywords)]
+    return any(_is_foreign(n, scope) for a in given for n in _values(a))
+
+
+def _is_foreign(node: ast.expr, scope: Scope) -> bool:
+    return isinstance(node, ast.Name) and role(node, scope) is Role.FOREIGN
+
+
+def _values(node: ast.expr) -> Iterator[ast.expr]:
+    """The expression and what stands in it, but for the functions that it calls."""
+    yield node
+    for child in ast.iter_child_nodes(node):
+        called = isinstance(node, ast.Call) and child is node.func
+        if isinstance(child, ast.expr) and not (called and isinstance(child, ast.Name)):
+            yield from _values(child)
+
+
 def _can_write(known: Known) -> bool:
     return known in {Role.OP, Role.BIND, Role.CONTEXT} or isinstance(known, BatchTable)
 

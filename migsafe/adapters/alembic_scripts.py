@@ -234,7 +234,24 @@ def _migration(script: _Script, scripts: Iterable[_Script], dialect: Dialect) ->
         program=True,
         comments=tuple(script_comments(script.text)),
         digest=digest(script.text),
+        one_way=tuple(_one_way(script)),
     )
+
+
+def _one_way(script: _Script) -> Iterator[tuple[int, str]]:
+    """Where `downgrade()` refuses, or does nothing."""
+    function = script.functions.get("downgrade")
+    if function is None:
+        return
+    said = [n for n in function.body if not isinstance(n, ast.Expr) or _is_call(n)]
+    if said and isinstance(said[-1], ast.Raise):
+        yield said[-1].lineno, "downgrade() raises an error"
+    elif all(isinstance(n, ast.Pass) for n in said):
+        yield function.lineno, "downgrade() does nothing"
+
+
+def _is_call(node: ast.Expr) -> bool:
+    return isinstance(node.value, (ast.Call, ast.Await))
 
 
 def _resolved(name: str, scripts: Iterable[_Script]) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +23,7 @@ from migsafe.adapters.django_state import State
 from migsafe.adapters.django_steps import Steps
 from migsafe.adapters.files import digest, relative
 from migsafe.adapters.options import Options
+from migsafe.adapters.python_syntax import imports_of_models
 from migsafe.errors import BrokenHistory, MigsafeError, NothingToCheck
 from migsafe.model.migration import History, Migration, Span, Statement
 
@@ -236,26 +237,36 @@ def _migrations(line: list[_Script], state: State) -> Iterator[Migration]:
     before: tuple[str, ...] = ()
     for script in line:
         revision = ".".join(script.key)
+        steps = _steps(script, state)
         yield Migration(
             revision=revision,
             path=script.path,
             parents=before,
             title=script.key[1].lstrip("0123456789_").replace("_", " "),
-            statements=_statements(script, state),
+            statements=_placed(script, steps.finish()),
             transactional=None if script.atomic else False,
             program=True,
             comments=tuple(script_comments(script.text)),
             digest=digest(script.text),
+            one_way=tuple(steps.one_way),
         )
         before = (revision,)
 
 
-def _statements(script: _Script, state: State) -> tuple[Statement, ...]:
-    steps = Steps(script.path, script.key[0], script.scope, state, functions(script.tree))
+def _placed(script: _Script, statements: tuple[Statement, ...]) -> tuple[Statement, ...]:
+    """What a squashed migration repeats has shipped: only a new database runs it again."""
+    return tuple(replace(s, fresh=True) for s in statements) if script.replaces else statements
+
+
+def _steps(script: _Script, state: State) -> Steps:
+    imports = frozenset(imports_of_models(script.tree.body))
+    steps = Steps(
+        script.path, script.key[0], script.scope, state, functions(script.tree), imports=imports
+    )
     nodes = listed(script.operations, script.scope)
     try:
         steps.run(nodes)
     except RecursionError:
         made = (opaque("it is nested too deeply to be read", 1),)
         steps.found.append(Statement("", Span(script.path, 1), "code", made))
-    return steps.finish()
+    return steps

@@ -12,6 +12,7 @@ from migsafe.adapters.alembic_sql import split_text
 from migsafe.adapters.alembic_text import Scope, Text, dotted, value
 from migsafe.adapters.django_editor import Editor, followed
 from migsafe.adapters.django_operations import OPERATIONS, Step, listed
+from migsafe.adapters.django_python import marks
 from migsafe.adapters.django_state import State
 from migsafe.model.migration import Operation, Span, Statement
 
@@ -30,6 +31,8 @@ class Steps:
     found: list[Statement] = field(default_factory=list)
     deferred: list[Statement] = field(default_factory=list)
     silent: bool = False  # only the models change
+    imports: frozenset[str] = frozenset()  # what the file imports at its top
+    one_way: list[tuple[int, str]] = field(default_factory=list)
 
     def run(self, nodes: list[ast.expr]) -> None:
         """Read the operations in order."""
@@ -83,9 +86,9 @@ class Steps:
         if made and not self.silent:
             into.append(Statement(self.scope.segment(node), self._span(node), "call", made))
 
-    def _opaque(self, why: str, node: ast.expr) -> None:
+    def _opaque(self, why: str, node: ast.expr, known: tuple[str, ...] = ()) -> None:
         if not self.silent:
-            made = (opaque(why, node.lineno),)
+            made = (replace(opaque(why, node.lineno), options=known),)
             text = self.scope.segment(node)
             self.found.append(Statement(text, self._span(node), "code", made))
 
@@ -97,6 +100,8 @@ class Steps:
 
     def _run_sql(self, node: ast.Call) -> None:
         given = arguments(node, ("sql", "reverse_sql", "state_operations"), self.scope)
+        if given.node("reverse_sql") is None:
+            self.one_way.append((node.lineno, "RunSQL has no reverse_sql"))
         for part in _sql_parts(given.node("sql"), self.scope):
             text = value(part, self.scope)
             if isinstance(text, Text):
@@ -116,10 +121,13 @@ class Steps:
         if name.endswith("noop"):
             return
         function = self.functions.get(name)
+        if given.node("reverse_code") is None:
+            self.one_way.append((node.lineno, "RunPython has no reverse_code"))
+        known = tuple(marks(function, self.imports, self.state)) if function else ()
         said = f"RunPython runs {name or 'program code'}"
-        if function is not None and _imports_models(function):
+        if "todays models" in known:
             said += ", which imports models as they are today instead of apps.get_model"
-        self._opaque(said, node)
+        self._opaque(said, node, ("run python", *known))
 
     def _separate(self, node: ast.Call) -> None:
         """The database gets one list of operations, the models the other."""
@@ -145,12 +153,3 @@ def _sql_parts(node: ast.expr | None, scope: Scope) -> Iterator[ast.expr]:
     for part in node.elts:
         pair = isinstance(part, (ast.Tuple, ast.List)) and part.elts
         yield part.elts[0] if pair and isinstance(part, (ast.Tuple, ast.List)) else part
-
-
-def _imports_models(function: ast.FunctionDef) -> bool:
-    imports = (n for n in ast.walk(function) if isinstance(n, ast.ImportFrom))
-    return any(
-        (n.module or "").endswith("models") or any(a.name == "models" for a in n.names)
-        for n in imports
-        if not (n.module or "").startswith("django.")
-    )

@@ -5,31 +5,62 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
 from migsafe.facts import states, suppressions, tables
+from migsafe.facts.downgrades import downgrade_rows
 from migsafe.facts.operations import operation_rows
+from migsafe.facts.releases import release_rows
 from migsafe.model.evidence import Evidence, Step
-from migsafe.model.migration import Migration
+from migsafe.model.migration import History, Migration
 from migsafe.model.outcome import Failure, Outcome, Place
 
 Row = tuple[object, ...]
 Fingerprint = tuple[str, str, int, str, str, str, str]
 
 
-def build(evidence: Evidence) -> sqlite3.Connection:
-    """A new in-memory database that holds the evidence; the caller closes it."""
-    facts = sqlite3.connect(":memory:", isolation_level=None)
-    facts.executescript(tables.definition())
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The facts about the first statements of a history, as bytes, and the states that hold."""
+
+    database: bytes
+    states: states.Open | None
+
+
+def keep(history: History, steps: tuple[Step, ...], past: Kept | None = None) -> Kept:
+    """The facts about whole migrations, none of them in focus, which `build` can go on from."""
+    with closing(_opened(past)) as facts:
+        facts.execute("BEGIN")
+        held = _fill_steps(facts, Evidence(history, steps, frozenset()), past)
+        facts.execute("COMMIT")
+        return Kept(facts.serialize(), held)
+
+
+def build(evidence: Evidence, past: Kept | None = None) -> sqlite3.Connection:
+    """A new in-memory database that holds the evidence; the caller closes it.
+
+    With `past` the evidence's steps are those that follow what was kept.
+    """
+    facts = _opened(past)
     facts.execute("BEGIN")
     _fill(facts, "project", _settings(evidence))
     _fill_history(facts, evidence)
-    for name, rows in states.timeline(evidence.steps, evidence.history.dialect).items():
+    for name, rows in states.lasting(_fill_steps(facts, evidence, past)).items():
         _fill(facts, name, rows)
     _fill(facts, "suppression", _suppressions(evidence))
     _fill_replay(facts, evidence)
     facts.execute("COMMIT")
+    return facts
+
+
+def _opened(past: Kept | None) -> sqlite3.Connection:
+    facts = sqlite3.connect(":memory:", isolation_level=None)
+    if past is None:
+        facts.executescript(tables.definition())
+    else:
+        facts.deserialize(past.database)
     return facts
 
 
@@ -56,25 +87,46 @@ def _settings(evidence: Evidence) -> Iterator[Row]:
 
 def _suppressions(evidence: Evidence) -> Iterator[Row]:
     today = date.fromisoformat(evidence.settings["today"])
+    longest = suppressions.longest(evidence.settings)
     for migration in evidence.history.migrations:
         focus = migration.revision in evidence.focus
-        for comment in suppressions.judged(migration, today):
+        for comment in suppressions.judged(migration, today, longest):
             s = comment.suppression
             fault, expired = comment.fault, comment.expired
             yield s.path, s.line, s.rule, s.reason, s.until, fault, expired, focus
 
 
 def _fill_history(facts: sqlite3.Connection, evidence: Evidence) -> None:
-    history, steps = evidence.history, evidence.steps
-    numbers = {m.revision: i for i, m in enumerate(history.migrations, 1)}
+    history = evidence.history
+    numbers = _numbers(history)
     _fill(facts, "migration", (_migration(evidence, m, numbers) for m in history.migrations))
+    for table, rows in downgrade_rows(evidence, numbers).items():
+        _fill(facts, table, rows)
+    for table, rows in release_rows(history, numbers).items():
+        _fill(facts, table, rows)
+
+
+def _numbers(history: History) -> dict[str, int]:
+    return {m.revision: i for i, m in enumerate(history.migrations, 1)}
+
+
+def _fill_steps(
+    facts: sqlite3.Connection, evidence: Evidence, past: Kept | None
+) -> states.Open | None:
+    """Everything about the steps but the states that hold after them, which are returned."""
+    dialect, steps, numbers = evidence.history.dialect, evidence.steps, _numbers(evidence.history)
     _fill(facts, "statement", (_statement(evidence, s, numbers) for s in steps))
-    for table, rows in operation_rows(steps, history.dialect).items():
+    (operations,) = facts.execute("SELECT coalesce(max(id), 0) FROM operation").fetchone()
+    for table, rows in operation_rows(steps, dialect, operations).items():
         _fill(facts, table, rows)
     _fill(facts, "reference", (row for s in steps for row in _references(s)))
     _fill(facts, "feature", (row for s in steps for row in _features(s)))
     _fill(facts, "change", (row for s in steps for row in _changes(s)))
     _fill(facts, "migration_change", states.migration_changes(steps, numbers))
+    ended, held = states.timeline(steps, dialect, past.states if past else None)
+    for table, rows in ended.items():
+        _fill(facts, table, rows)
+    return held
 
 
 def _migration(evidence: Evidence, migration: Migration, numbers: dict[str, int]) -> Row:
@@ -110,6 +162,7 @@ def _statement(evidence: Evidence, step: Step, numbers: dict[str, int]) -> Row:
         step.transaction,
         step.lock_timeout,
         step.statement_timeout,
+        statement.repeated,
     )
 
 

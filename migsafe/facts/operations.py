@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from migsafe.facts import states
 from migsafe.facts.conditions import condition_rows
+from migsafe.facts.routines import listed, routine_rows
 from migsafe.model.evidence import Effect, Step
 from migsafe.model.migration import Assignment, Dialect, Kind, Operation
 from migsafe.model.schema import Column, Index, Schema, Table, fold_name
@@ -16,9 +17,12 @@ _DEFINES_COLUMN = {Kind.ADD_COLUMN, Kind.ALTER_COLUMN}
 
 
 def operation_rows(
-    steps: tuple[Step, ...], dialect: Dialect = Dialect.SQLITE
+    steps: tuple[Step, ...], dialect: Dialect = Dialect.SQLITE, past: int = 0
 ) -> dict[str, list[Row]]:
-    """The rows of operation and of all tables that tell more of one operation."""
+    """The rows of operation and of all tables that tell more of one operation.
+
+    `past` operations have their rows already.
+    """
     ends = _ends(steps)
     rows: dict[str, list[Row]] = {
         "effect": [],
@@ -27,6 +31,7 @@ def operation_rows(
         "assignment": [],
         "operation_source": [],
         "condition_flaw": [],
+        "routine_step": [],
     }
     made: set[str] = set()
     revision = ""
@@ -35,10 +40,10 @@ def operation_rows(
             revision, made = step.revision, set()
         until = step.id if step.transaction is None else ends[step.transaction]
         for at, operation in enumerate(step.statement.operations or ()):
-            number = len(rows["operation"]) + 1
+            number = past + len(rows["operation"]) + 1
             effects = (e for e in step.effects if e.operation == at)
             rows["effect"] += [_effect(e, number, step, until, made) for e in effects]
-            _add(rows, step, operation, made, dialect)
+            _add(rows, number, step, operation, made, dialect)
             _remember(operation, made)
     return rows
 
@@ -63,18 +68,18 @@ def _effect(effect: Effect, number: int, step: Step, until: int, made: set[str])
         effect.why,
         effect.source,
         until,
-        fold_name(effect.table) in made,
+        step.statement.fresh or fold_name(effect.table) in made,
     )
 
 
 def _add(
     rows: dict[str, list[Row]],
+    number: int,
     step: Step,
     operation: Operation,
     made: set[str],
     dialect: Dialect,
 ) -> None:
-    number = len(rows["operation"]) + 1
     fills = tuple(_assignments(step, operation))
     rows["operation"].append(
         (*_operation(number, step, operation, made), _new_rows(operation, fills, dialect))
@@ -82,6 +87,7 @@ def _add(
     rows["operation_column"] += ((number, *row) for row in _columns(operation))
     rows["assignment"] += ((number, step.id, *row) for row in fills)
     rows["operation_source"] += ((number, table) for table in operation.sources)
+    rows["routine_step"] += routine_rows(number, step.id, operation)
     rows["condition_flaw"] += condition_rows(number, step.id, operation, dialect)
 
 
@@ -122,11 +128,11 @@ def _operation(number: int, step: Step, operation: Operation, made: set[str]) ->
         operation.conflict,
         " ".join(operation.narrowing),
         _existed(step.before, operation.table),
-        fold_name(operation.table) in made,
+        step.statement.fresh or fold_name(operation.table) in made,
         operation.line or step.statement.span.line,
         _other_table(operation),
         *(word in operation.options for word in _MARKS),
-        "".join(f", {o}" for o in operation.options) + ", " * bool(operation.options),
+        listed(operation.options),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from migsafe.model.evidence import Step
 from migsafe.model.migration import Dialect
@@ -21,8 +22,7 @@ from migsafe.model.schema import (
     View,
     fold_name,
 )
-from migsafe.schema import types_mysql
-from migsafe.schema.diff import diff
+from migsafe.schema.diff import changed, diff
 from migsafe.sql.tokens import quoted
 
 Row = tuple[object, ...]
@@ -62,24 +62,41 @@ def affinity(declared: str) -> str:
     return "NUMERIC"
 
 
-def timeline(steps: tuple[Step, ...], dialect: Dialect = Dialect.SQLITE) -> dict[str, list[Row]]:
-    """The rows of every `*_state` table."""
+@dataclass(frozen=True, slots=True)
+class Open:
+    """The last schema that was seen, and the states that hold in it with what began them."""
+
+    schema: Schema
+    since: Mapping[tuple[str, ...], tuple[int, Row]]
+
+
+def timeline(
+    steps: tuple[Step, ...], dialect: Dialect = Dialect.SQLITE, past: Open | None = None
+) -> tuple[dict[str, list[Row]], Open | None]:
+    """The rows of the states that have ended, and those that hold; `past`: before these steps."""
     result: dict[str, list[Row]] = {name: [] for name in _NAMES}
     if not steps:
-        return result
-    open_since: dict[tuple[str, ...], tuple[int, Row]] = {}
-    before = Schema()
-    for at, after in _versions(steps):
+        return result, past
+    open_since = dict(past.since) if past else {}
+    before = past.schema if past else Schema()
+    for at, after in _versions(steps, past):
         _advance(result, open_since, at, _differing(before, after, dialect))
         before = after
-    for key, (since, values) in open_since.items():
+    return result, Open(before, open_since)
+
+
+def lasting(states: Open | None) -> dict[str, list[Row]]:
+    """The rows of the states that hold at the end."""
+    result: dict[str, list[Row]] = {name: [] for name in _NAMES}
+    for key, (since, values) in states.since.items() if states else ():
         _close(result, key, values, since, None)
     return result
 
 
-def _versions(steps: tuple[Step, ...]) -> Iterator[tuple[int, Schema]]:
-    known = steps[0].before
-    yield 0, known
+def _versions(steps: tuple[Step, ...], past: Open | None) -> Iterator[tuple[int, Schema]]:
+    known = past.schema if past else steps[0].before
+    if past is None:
+        yield 0, known
     for step in steps:
         if step.before is not known:  # a sample tells more, or program code stood between
             yield step.id - 1, step.before
@@ -116,10 +133,8 @@ def _differing(before: Schema, after: Schema, dialect: Dialect) -> tuple[Rows, R
     old: Rows = {}
     new: Rows = {}
     for a, b, rows in _pairs(before, after):
-        for key in a.keys() | b.keys():
+        for key in sorted(changed(a, b)):
             one, two = a.get(key), b.get(key)
-            if one is two:
-                continue
             old.update(rows(before, key, one, dialect) if one is not None else {})
             new.update(rows(after, key, two, dialect) if two is not None else {})
     return old, new
@@ -203,6 +218,8 @@ def _column_row(table: Table, at: int, column: Column, dialect: Dialect) -> Row:
 
 def _text(table: Table, column: Column) -> Row:
     """What only MySQL says of a column."""
+    from migsafe.schema import types_mysql  # noqa: PLC0415 - each dialect on demand
+
     capacity = types_mysql.characters(column, table)
     name = types_mysql.charset(column, table) if capacity is not None else ""
     octets = types_mysql.octets(column, table)
@@ -230,6 +247,7 @@ def _foreign_row(schema: Schema, table: Table, foreign: ForeignKey, dialect: Dia
         ", ".join(quoted(c, dialect) for c in ref_columns),
         foreign.name,
         foreign.valid,
+        foreign.deferred,
     )
 
 
@@ -284,7 +302,7 @@ def _type_rows(_: Schema, key: str, made: object, __: Dialect) -> Rows:
 
 def _sequence_rows(_: Schema, key: str, made: object, __: Dialect) -> Rows:
     assert isinstance(made, Sequence)
-    return {("sequence_state", key): (made.name, made.owner)}
+    return {("sequence_state", key): (made.name, made.owner, made.type)}
 
 
 def _dependencies(what: str, key: str, name: str, mentions: tuple[str, ...]) -> Rows:

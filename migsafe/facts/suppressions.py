@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -30,13 +30,17 @@ class Judged:
         return not self.fault and not self.expired
 
 
-def judged(migration: Migration, today: date) -> Iterator[Judged]:
-    """Every comment of a migration that speaks to migsafe."""
+def judged(migration: Migration, today: date, longest: int | None = None) -> Iterator[Judged]:
+    """Every comment of a migration that speaks to migsafe.
+
+    `longest` is how many days ahead it may end, None: any number, or never.
+    """
     for line, text in migration.comments:
         shape = _SHAPE.match(text.strip())
         if shape is None:
             continue
         suppression, fault = _read(shape, migration, line)
+        fault = fault or too_long(suppression.until, today, longest)
         expired = not fault and bool(suppression.until) and suppression.until < today.isoformat()
         yield Judged(suppression, fault, expired)
 
@@ -85,6 +89,22 @@ def _fault(made: Suppression, options: dict[str, str]) -> str:
     if "until" in options and not _is_date(made.until):
         return f"until={made.until} is not a date (YYYY-MM-DD)"
     return ""
+
+
+def too_long(until: str, today: date, longest: int | None) -> str:
+    """Why a suppression must not last so long, "" where it may."""
+    if longest is None:
+        return ""
+    if not until:
+        return f"it needs until=YYYY-MM-DD, at most {longest} days ahead"
+    days = (date.fromisoformat(until) - today).days
+    return f"until={until} is more than {longest} days ahead" if days > longest else ""
+
+
+def longest(settings: Mapping[str, str]) -> int | None:
+    """The project's max_suppression_days."""
+    days = settings.get("max_suppression_days")
+    return int(days) if days else None
 
 
 def _is_date(text: str) -> bool:

@@ -39,7 +39,8 @@ CREATE TABLE statement (
   error TEXT NOT NULL,       -- what an empty database answers to it, '' where it runs there
   transaction_id INTEGER,    -- the transaction it runs in: statements of one share the number; null: in none
   lock_timeout INTEGER,      -- servers: milliseconds in force, 0: switched off, null: never set
-  statement_timeout INTEGER  -- servers: likewise
+  statement_timeout INTEGER, -- servers: likewise
+  repeated INTEGER NOT NULL  -- does a loop in program code, which ends no transaction, run it as often as the data wants?
 );
 
 -- One thing a statement does.
@@ -65,7 +66,7 @@ CREATE TABLE operation (
   conflict TEXT NOT NULL,    -- insert, update: IGNORE, REPLACE, ROLLBACK, ABORT, FAIL, UPSERT
   narrowing TEXT NOT NULL,   -- insert: what may drop source rows, in words: where join distinct group limit
   table_existed INTEGER,     -- did the table exist before the statement? null: not known
-  table_in_migration INTEGER NOT NULL, -- was the table made earlier in the same migration?
+  table_in_migration INTEGER NOT NULL, -- was the table made earlier in the same migration, or does only a new database run it (Django's squashed migrations)?
   line INTEGER NOT NULL,
   ref_tbl TEXT NOT NULL COLLATE NOCASE, -- the other table: a foreign key's parent, the partition or its parent
   concurrently INTEGER NOT NULL, -- CONCURRENTLY
@@ -77,6 +78,19 @@ CREATE TABLE operation (
 );
 CREATE INDEX operation_kind ON operation (kind, tbl);
 CREATE INDEX operation_statement ON operation (statement);
+
+-- One thing that the body of a procedure does once it is called.
+CREATE TABLE routine_step (
+  operation INTEGER NOT NULL, -- operation.id of the CREATE PROCEDURE
+  statement INTEGER NOT NULL, -- statement.id
+  name TEXT NOT NULL COLLATE NOCASE, -- the procedure
+  position INTEGER NOT NULL, -- from 1
+  kind TEXT NOT NULL,        -- as in operation
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  condition TEXT,            -- the WHERE of an update or delete
+  options TEXT NOT NULL,     -- as in operation; loop, conditional: where it stands in the body
+  line INTEGER NOT NULL
+);
 
 -- One column of an operation's column list: of an index, of a CREATE TABLE, or of an INSERT.
 CREATE TABLE operation_column (
@@ -117,10 +131,10 @@ CREATE TABLE condition_flaw (
   operation INTEGER NOT NULL, -- operation.id
   statement INTEGER NOT NULL, -- statement.id
   part TEXT NOT NULL,        -- where, assignment, query
-  flaw TEXT NOT NULL,        -- always (true for every row whose column is not NULL), never (true for no row), idle (what stands behind OR adds no row), itself (a column is compared with itself), null list (NOT IN over a list with NULL), query list (NOT IN over a column that a query gives)
+  flaw TEXT NOT NULL,        -- always (true for every row whose column is not NULL), never (true for no row), idle (what stands behind OR adds no row), itself (a column is compared with itself), null list (NOT IN over a list with NULL), query list (NOT IN over a column that a query gives), one table (a subquery compares two names that may both be its own table's)
   text TEXT NOT NULL,        -- its source
-  ref_tbl TEXT NOT NULL COLLATE NOCASE, -- query list: the table that is read
-  ref_col TEXT NOT NULL COLLATE NOCASE  -- query list: the column that is read
+  ref_tbl TEXT NOT NULL COLLATE NOCASE, -- query list, one table: the table that is read
+  ref_col TEXT NOT NULL COLLATE NOCASE  -- query list: the column that is read; one table: the name without a table before it
 );
 
 -- One name used in a statement.
@@ -149,7 +163,7 @@ CREATE TABLE effect (
   why TEXT NOT NULL,         -- what decides it, in a few words
   source TEXT NOT NULL,      -- where that is written
   held_until INTEGER NOT NULL, -- the last statement (statement.id) of the transaction that holds the lock
-  new_table INTEGER NOT NULL -- was the table made in the same migration or transaction, so that nobody else uses it?
+  new_table INTEGER NOT NULL -- does nobody else use the table, because the same migration or transaction made it, or because only a new database runs this?
 );
 CREATE INDEX effect_statement ON effect (statement);
 
@@ -265,7 +279,8 @@ CREATE TABLE foreign_key_state (
   terms TEXT NOT NULL,       -- the child's columns as SQL: `"a", "b"`
   ref_terms TEXT NOT NULL,   -- the parent's columns as SQL
   name TEXT NOT NULL COLLATE NOCASE, -- '' for a key without a name
-  valid INTEGER NOT NULL     -- 0: NOT VALID, old rows are unchecked
+  valid INTEGER NOT NULL,    -- 0: NOT VALID, old rows are unchecked
+  deferred INTEGER NOT NULL  -- is it INITIALLY DEFERRED, tried when the transaction ends?
 );
 CREATE INDEX foreign_key_state_tbl ON foreign_key_state (tbl);
 
@@ -294,7 +309,8 @@ CREATE TABLE sequence_state (
   name TEXT NOT NULL COLLATE NOCASE,
   since INTEGER NOT NULL,
   until INTEGER,
-  owner TEXT NOT NULL COLLATE NOCASE -- table.column that it belongs to, '' for none
+  owner TEXT NOT NULL COLLATE NOCASE, -- table.column that it belongs to, '' for none
+  type TEXT NOT NULL         -- what AS says, '' for nothing
 );
 
 -- One state of a trigger.
@@ -325,6 +341,50 @@ CREATE TABLE dependency_state (
   until INTEGER
 );
 CREATE INDEX dependency_state_tbl ON dependency_state (tbl);
+
+-- group: The way back
+
+-- One thing that the downgrade of a migration in focus does.
+CREATE TABLE downgrade_operation (
+  migration INTEGER NOT NULL, -- migration.id
+  position INTEGER NOT NULL, -- from 1, in the order in which it goes back
+  path TEXT NOT NULL,        -- the file that says so
+  line INTEGER NOT NULL,
+  kind TEXT NOT NULL,        -- as in operation, like all that follows
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  col TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE,
+  new_name TEXT NOT NULL COLLATE NOCASE,
+  type TEXT,
+  not_null INTEGER,
+  default_sql TEXT,
+  is_unique INTEGER NOT NULL,
+  if_exists INTEGER NOT NULL,
+  condition TEXT,
+  value TEXT NOT NULL,
+  options TEXT NOT NULL
+);
+
+-- One difference between the schema before a migration in focus and the schema after it went up and
+-- down again. Nothing stands here where a statement of either could not be read.
+CREATE TABLE downgrade_change (
+  migration INTEGER NOT NULL, -- migration.id
+  what TEXT NOT NULL,        -- as in change, like all that follows
+  how TEXT NOT NULL,         -- added: it stays; removed: it is not there any more; altered
+  tbl TEXT NOT NULL COLLATE NOCASE,
+  name TEXT NOT NULL COLLATE NOCASE,
+  aspect TEXT NOT NULL,
+  before TEXT NOT NULL,
+  after TEXT NOT NULL
+);
+
+-- One place where a migration in focus refuses to go back.
+CREATE TABLE one_way (
+  migration INTEGER NOT NULL, -- migration.id
+  path TEXT NOT NULL,
+  line INTEGER NOT NULL,
+  why TEXT NOT NULL          -- in words
+);
 
 -- group: The replay on sampled old databases
 
@@ -460,6 +520,29 @@ CREATE VIEW busy_effect AS
 CREATE VIEW operation_in_migration AS
   SELECT o.*, s.migration, s.in_transaction, s.foreign_keys, s.conditional, s.focus, s.path
     FROM operation o JOIN statement s ON s.id = o.statement;
+
+-- group: Releases
+
+-- One migration that the release lock (migsafe.lock) remembers: users have run it.
+CREATE TABLE released (
+  path TEXT NOT NULL,        -- its file when it was released
+  revision TEXT NOT NULL,
+  version TEXT NOT NULL,     -- the first version that had it
+  state TEXT NOT NULL,       -- same, changed, deleted
+  lock TEXT NOT NULL,        -- the lock's file
+  line INTEGER NOT NULL,     -- its line there
+  migration INTEGER,         -- migration.id; null: deleted
+  moved TEXT NOT NULL        -- an unreleased migration that holds what it held, '' for none
+);
+
+-- One migration that is not released and stands before one that is.
+CREATE TABLE inserted (
+  migration INTEGER NOT NULL, -- migration.id
+  path TEXT NOT NULL,        -- its file
+  later TEXT NOT NULL,       -- the file of the released one
+  version TEXT NOT NULL,     -- the first version that had that one
+  out_of_order INTEGER NOT NULL -- does the framework run it on databases that have had the later one?
+);
 
 -- group: Suppressions
 

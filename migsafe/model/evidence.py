@@ -62,11 +62,28 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Downgrade:
+    """The way back of one migration: its statements, and what it does not put right.
+
+    `left` is how the schema before the migration differs from the schema after it went up and down
+    again; () where a statement of either could not be read, or the schema is not wholly known.
+    """
+
+    revision: str
+    statements: tuple[Statement, ...]
+    left: tuple[Change, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NotRun:
-    """A check that did not run, and why: a result, never passed over in silence."""
+    """A check that did not run, and why: a result, never passed over in silence.
+
+    `failed`: it was asked for and could not be done, so that nothing is safe (exit code 4).
+    """
 
     what: str
     why: str
+    failed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +91,8 @@ class Evidence:
     """What analyse and replay found out. `needs` says how far the evidence reaches.
 
     `focus` are the revisions that findings are reported on; `settings` are the project's
-    settings as text (see the facts table `project`).
+    settings as text (see the facts table `project`). `downgrades` are those of the revisions in
+    focus.
     """
 
     history: History
@@ -86,3 +104,4 @@ class Evidence:
     outcomes: tuple[Outcome, ...] = ()
     failures: tuple[Failure, ...] = ()
     not_run: tuple[NotRun, ...] = ()
+    downgrades: tuple[Downgrade, ...] = ()

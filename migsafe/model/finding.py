@@ -21,7 +21,7 @@ class Suppression:
     """An allow comment: `-- migsafe: allow <id> until=YYYY-MM-DD reason="..."`.
 
     `lines` are the first and last line it speaks for; `until` is the last day it holds, "" for
-    no end.
+    no end. One of the configuration has its file as `path`, and the line 0.
     """
 
     rule: str
@@ -46,7 +46,9 @@ class Finding:
 
     `evidence` are named values about the violation, never values of users' rows; `fingerprint`
     stays the same while lines move; `source` is the first line of the guilty statement;
-    `smallest` is there only where the user asked for it to be kept.
+    `smallest` is there only where the user asked for it to be kept. `released` is the first
+    version that had the migration, where that is history already; `baselined` the day on which it
+    was put into the baseline. `launch`: a replay has shown that the app does not start.
     """
 
     rule: str
@@ -67,3 +69,11 @@ class Finding:
     blast: Blast | None = None
     suppressed: Suppression | None = None
     smallest: Smallest | None = None
+    released: str = ""
+    baselined: str = ""
+    launch: bool = False
+
+    @property
+    def open(self) -> bool:
+        """Does it count: is it neither allowed, nor history, nor in the baseline?"""
+        return not (self.suppressed or self.released or self.baselined)

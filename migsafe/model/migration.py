@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from migsafe.errors import BrokenHistory
+from migsafe.model.release import Released
 from migsafe.model.schema import Index, Sequence, Table, Trigger, UserType, View
 
 
@@ -175,7 +176,9 @@ class Operation:
     SELECT or VALUES that gives an INSERT's rows; `options` what else the statement says, as
     lower-case words with what they are given: concurrently, not valid, cascade, only, or replace,
     local, `algorithm=inplace`, `lock=none`, `using=<expression>`, `using index=<name>`,
-    `after=<column>`; nested stands for an operation in the body of a DO block or procedure.
+    `after=<column>`; nested stands for an operation in the body of a DO block or procedure, loop
+    and conditional for what stands in such parts of it. `body` is what a procedure does once it is
+    called.
     """
 
     kind: Kind
@@ -198,6 +201,7 @@ class Operation:
     references: tuple[Reference, ...] = ()
     options: tuple[str, ...] = ()
     line: int = 0
+    body: tuple[Operation, ...] = ()
 
     def option(self, name: str) -> str | None:
         """What an option is given: "" where it stands alone, None where it is not there."""
@@ -216,7 +220,9 @@ class Statement:
     source of the call, with `origin` "call"). `operations` and `features` are None until the
     statement is read.
     `in_transaction` and `conditional` (run only under a condition in program code) are None or
-    False until they are known.
+    False until they are known. `repeated`: a loop in program code, that ends no transaction, runs
+    it as often as the data wants. `fresh`: what it repeats has shipped before, so that only a
+    new database runs it (Django's squashed migrations).
     """
 
     sql: str
@@ -227,6 +233,8 @@ class Statement:
     in_transaction: bool | None = None
     foreign_keys: bool | None = None
     conditional: bool = False
+    repeated: bool = False
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +243,8 @@ class Migration:
 
     `transactional`: None where the project's setting decides, else what the file itself says.
     `program` is True where the upgrade is program code, so that only its own runner can run it.
-    `comments` are (line, text) of comments that start with "migsafe:".
+    `comments` are (line, text) of comments that start with "migsafe:", `one_way` (line, reason) of
+    what refuses the way back.
     """
 
     revision: str
@@ -248,6 +257,7 @@ class Migration:
     program: bool = False
     comments: tuple[tuple[int, str], ...] = ()
     digest: str = ""
+    one_way: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +278,9 @@ class History:
     `begins_with_rows`: the driver opens that transaction only before the first statement that
     writes rows, as Python's sqlite3 does (docs.python.org, sqlite3, transaction control).
     `ignored` are files of the folder that are no migrations, relative to the project; those of
-    them that take their turn among the migrations are `code` as well.
+    them that take their turn among the migrations are `code` as well. `out_of_order`: a migration
+    that comes to stand before one that a database has had is run there all the same. `released` are
+    those that the release lock remembers, whatever became of them.
     """
 
     dialect: Dialect
@@ -281,6 +293,8 @@ class History:
     begins_with_rows: bool = False
     ignored: tuple[str, ...] = ()
     code: tuple[CodeStep, ...] = ()
+    out_of_order: bool = False
+    released: tuple[Released, ...] = field(default=(), repr=False)
     _index: dict[str, int] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -152,7 +152,8 @@ class Outcome:
     observations: tuple[Observation, ...] = ()
     probes: tuple[ProbeResult, ...] = ()
     ran: tuple[Ran, ...] = ()
-    notes: tuple[str, ...] = ()  # what could not be checked, in a sentence each
+    notes: tuple[str, ...] = ()  # why the case itself could not be judged, in a sentence each
+    unseen: tuple[tuple[str, str], ...] = ()  # what a judged case did not look at, and why
     looks: int = 0  # the work of its statements, in the unit of engines.sqlite_guard
     tried: int = 1  # how many replays it stands for
     complete: bool = True  # False: a budget ended it early
@@ -166,6 +167,7 @@ class Blast:
 
     `low` and `high` bound the share of users (0 to 1) with 95 % confidence (Wilson score, per
     origin version, combined by weight); `versions` are (revision or "base", failing, sampled).
+    `samples` are the paths of those that it hits.
     """
 
     failing: int
@@ -174,6 +176,7 @@ class Blast:
     low: float
     high: float
     versions: tuple[tuple[str, int, int], ...] = ()
+    samples: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

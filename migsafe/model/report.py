@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
+from migsafe.model.fix_for import FixFor
 from migsafe.model.outcome import Failure
 from migsafe.model.rule import Severity
 
@@ -56,6 +57,30 @@ class Rewrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Note:
+    """Something to see to, that is no finding: a suppression that ends soon, say.
+
+    `everywhere`: of several sets of migrations, all have to say so.
+    """
+
+    what: str
+    why: str
+    everywhere: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A sampled database that was replayed: its file, its version, the migrations it had to come.
+
+    `pending` are their paths, in the order in which they run.
+    """
+
+    path: str
+    version: str
+    pending: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class ReplaySummary:
     """What was replayed: the number of cases, and the failures grouped by fingerprint.
 
@@ -69,11 +94,17 @@ class ReplaySummary:
     seconds: float
     groups: tuple[Failure, ...] = ()
     mutants: MutationScore | None = None
+    databases: tuple[Database, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """Everything a reader may want to know about one `lint` or `check`."""
+    """Everything a reader may want to know about one `lint` or `check`.
+
+    `judged` are the paths of the migrations that findings are reported on; `where` is the
+    project's folder inside its repository, "" for the repository's root. `max_blast` is the share
+    of users (0 to 1) up to which a failure that was replayed does not fail; None: any fails.
+    """
 
     command: str
     conclusion: Conclusion
@@ -87,3 +118,18 @@ class Report:
     replay: ReplaySummary | None = None
     seconds: float = 0.0
     rewrites: tuple[Rewrite, ...] | None = None  # None: nothing was to be rewritten
+    notes: tuple[Note, ...] = ()
+    fix_for: FixFor | None = None  # None: the migrations are no hotfix
+    gone: tuple[tuple[str, int], ...] = ()  # baseline: an entry's key, how many of it are mended
+    judged: tuple[str, ...] = ()
+    where: str = ""
+    max_blast: float | None = None
+
+    def fails(self, finding: Finding) -> bool:
+        """Does this finding make the run unsafe?"""
+        if not finding.open:
+            return False
+        if self.max_blast is not None and finding.blast is not None:
+            heard = finding.launch or finding.severity >= self.fail_on
+            return heard and finding.blast.high > self.max_blast
+        return finding.severity >= self.fail_on
