@@ -170,14 +170,14 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
             migrated_data = database.serialize()
     if attempt.raised is not None:
         unproven.require_blame(plan, sample, pending, attempt.raised)
-        slow = attempt.raised.slow
+        slow = attempt.raised.slow or not pending
         step_by_step = attempt.raised if slow else _step_by_step(plan, sample, pending)
         seen.append(_raised(attempt.raised, _comparison(attempt.raised, step_by_step)))
         yield _finished(sample, Scenario.STRAIGHT, seen, attempt, prober)
         yield _outcome(sample, Scenario.STEP_BY_STEP, _of_attempt(step_by_step))
         return
     again = _second_launch(plan, sample, migrated_data)
-    if sample.path in plan.deep:
+    if sample.path in plan.deep | plan.launched:
         seen += command.check(migrated_data, plan.launch.command, plan.seconds)
         seen += own_code.check_callable(migrated_data, plan.launch.callable, plan.seconds)
     placed = locate(plan, sample, pending, seen)

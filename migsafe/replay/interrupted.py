@@ -96,23 +96,23 @@ def check(
         values = not fleeting(old, pending)
     finished, points = one_launch(plan, sample.data, pending)
     gone = rows_lost(finished.data, before)
-    goal, image = Goal(contents(finished.data, values), values, gone), _image(finished.data)
+    goal, whole = Goal(contents(finished.data, values), values, gone), image(finished.data)
     broken: list[_Broken] = []
     tried = 0
-    first = _thinned(points)
-    known = {_state(p) for p in first}
+    first = thinned(points)
+    known = {state_of(p) for p in first}
     ends = None if any(map(_looks_back, pending)) else Ends()
     for point in reversed(first):
         tried += 1
         result, seconds = relaunched(plan, point, pending, ends)
-        same = result.raised is None and _image(result.data) == image
+        same = result.raised is None and image(result.data) == whole
         fault = None if same else _fault(result, goal, point, before)
         if fault:
             broken.append(fault)
             continue
         # A relaunch mostly goes through states that the first launch had: those are tried already.
-        for second in _thinned([p for p in seconds if _state(p) not in known]):
-            known.add(_state(second))
+        for second in thinned([p for p in seconds if state_of(p) not in known]):
+            known.add(state_of(second))
             tried += 1
             end, _ = relaunched(plan, second, pending, ends)
             twice = _fault(end, goal, second, before)
@@ -128,23 +128,24 @@ def _news(broken: list[_Broken]) -> list[_Broken]:
     return [b for b in broken if not b.again or (b.again.place.path, b.error) not in alone]
 
 
-def _thinned(points: list[Point]) -> list[Point]:
+def thinned(points: list[Point]) -> list[Point]:
     """Each state once, evenly spread where there are too many."""
-    unique = list({_state(p): p for p in points}.values())
+    unique = list({state_of(p): p for p in points}.values())
     step = -(-len(unique) // _POINTS) or 1
     return unique[::step]
 
 
-def _state(point: Point) -> bytes:
+def state_of(point: Point) -> bytes:
     """What tells two states apart: all bytes but the change counters of the header.
 
     Bytes 24 to 27 and 92 to 95 count writes (fileformat2.html, section 1.3).
     """
     rest = b"" if point.pending is None else len(point.pending).to_bytes(4, "big")
-    return _image(point.data) + rest
+    return image(point.data) + rest
 
 
-def _image(data: bytes) -> bytes:
+def image(data: bytes) -> bytes:
+    """What tells two databases apart: all their bytes but the counters."""
     return hashlib.blake2b(data[:24] + data[28:92] + data[96:], digest_size=20).digest()
 
 
@@ -196,11 +197,11 @@ class Ends:
 
     def keep(self, data: bytes, left: tuple[Migration, ...], end: End) -> None:
         """Note where a launch has ended; equal databases are held once."""
-        same = self._distinct.setdefault((_image(end.data), end.raised), end)
+        same = self._distinct.setdefault((image(end.data), end.raised), end)
         self._found[self._key(data, left)] = same
 
     def _key(self, data: bytes, left: tuple[Migration, ...]) -> tuple[object, ...]:
-        return _image(data), *(migration.revision for migration in left)
+        return image(data), *(migration.revision for migration in left)
 
 
 @dataclass(slots=True)
@@ -272,15 +273,22 @@ def relaunched(
     """The next launch after the process ended at this point; its end is added to `ends`."""
     if point.pending is None:
         return _program_launch(plan, point.data, pending)
-    left = point.pending
-    version = user_version(point.data)
-    if plan.sets_version and _counts_revisions(version, plan, pending):
-        known = {m.revision for m in pending}
-        left = tuple(m for m in still_pending(plan, version) if m.revision in known)
+    left = left_after(plan, point.data, point.pending, pending)
     end, points = one_launch(plan, point.data, left, ends)
     if ends is not None:
         ends.keep(point.data, left, end)
     return end, points
+
+
+def left_after(
+    plan: Plan, data: bytes, left: tuple[Migration, ...], pending: tuple[Migration, ...]
+) -> tuple[Migration, ...]:
+    """What the next launch runs of `pending`: `left`, unless the database counts for itself."""
+    version = user_version(data)
+    if not (plan.sets_version and _counts_revisions(version, plan, pending)):
+        return left
+    known = {m.revision for m in pending}
+    return tuple(m for m in still_pending(plan, version) if m.revision in known)
 
 
 def _counts_revisions(version: int, plan: Plan, pending: tuple[Migration, ...]) -> bool:

@@ -55,7 +55,10 @@ class _Log:
 def locate(
     plan: Plan, sample: Sample, pending: tuple[Migration, ...], seen: Iterable[Observation]
 ) -> tuple[Observation, ...]:
-    """The same observations, each with the place of its guilty statement where one is found."""
+    """The same observations, each with the place of its guilty statement where one is found.
+
+    Where nothing is pending, what the database lacks may be named anywhere in the history.
+    """
     seen = tuple(seen)
     watched = [w for o in seen if (w := _watched(plan, o))]
     log = _Log(watched)
@@ -66,7 +69,7 @@ def locate(
         with migrated(plan, sample.data, pending, after=log.after):
             pass
     found = {id(w.observation): _blame(w, log.sent) for w in watched}
-    return tuple(found.get(id(o)) or _by_name(pending, o) for o in seen)
+    return tuple(found.get(id(o)) or _by_name(pending or plan.history.migrations, o) for o in seen)
 
 
 def placed(

@@ -135,7 +135,8 @@ class Plan:
 
     `wrapped` says per revision whether the runner opens a transaction around it; `seconds` bounds
     one case, and so does `looks` where it is given, in units of work (`engines.sqlite_guard`);
-    `deep` names the samples that the costly scenarios are for; `sets_version` tells that
+    `deep` names the samples that the costly scenarios are for, `launched` others on which programs
+    of the project are started all the same; `sets_version` tells that
     the migrations themselves raise PRAGMA user_version; `made`: are made-up rows tried as well, and
     those that the `explorer` makes?
     `stands_in` is the path of the empty sample that stands in where none are configured, else "".
@@ -153,6 +154,7 @@ class Plan:
     looks: int | None = None
     sets_version: bool = False
     deep: frozenset[str] = frozenset()
+    launched: frozenset[str] = frozenset()
     made: bool = True
     explorer: Explorer | None = None
     stands_in: str = ""

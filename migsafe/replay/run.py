@@ -290,7 +290,8 @@ def _program_error(
     runner: ProgramRunner, error: Any, pending: tuple[Migration, ...], database: Path
 ) -> Raised:
     known = {m.path for m in pending}
-    place = Place(error.path, error.line) if error.path in known else _file(pending[-1])
+    last = _file(pending[-1]) if pending else Place("", 0)
+    place = Place(error.path, error.line) if error.path in known else last
     texts = _scripts(runner.root, sorted(known))
     with suppress(sqlite3.Error), closing(sqlite3.connect(database)) as migrated_file:
         texts += _definitions(migrated_file)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sqlite3
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,17 +33,17 @@ class Listed:
     weight: float = 1.0
 
 
-def files(folder: Path) -> tuple[Path, ...]:
+def files(folder: Path, suffixes: tuple[str, ...] = SUFFIXES) -> tuple[Path, ...]:
     """The sample files below a folder, or the one file itself, in a stable order."""
     if folder.is_file():
         return (folder,)
-    found = (p for p in folder.rglob("*") if p.is_file() and _is_sample(p))
+    found = (p for p in folder.rglob("*") if p.is_file() and _is_sample(p, suffixes))
     return tuple(sorted(found))
 
 
-def _is_sample(path: Path) -> bool:
+def _is_sample(path: Path, suffixes: tuple[str, ...]) -> bool:
     name = path.name.lower().removesuffix(".gz")
-    return name.endswith(SUFFIXES) and not path.name.startswith(".")
+    return name.endswith(suffixes) and not path.name.startswith(".")
 
 
 def load(
@@ -70,7 +70,7 @@ def load(
     return tuple(samples), tuple(errors)
 
 
-def require_files(listed: dict[str, Listed], folder: Path) -> None:
+def require_files(listed: Iterable[str], folder: Path) -> None:
     """Raise ConfigError for a file that is listed and not there."""
     for name in listed:
         if not (folder / name).is_file():
@@ -133,7 +133,7 @@ def _sample(
     if isinstance(found_there, UnreadableSample):
         raise found_there
     name, data = found_there.name, found_there.data
-    tracked, found = _tracked(data, history)
+    tracked, found = tracked_in(data, history)
     if listed.version is not None:
         revision = resolve(history, revision_of, listed.version, name)
     elif tracked:
@@ -174,7 +174,7 @@ def by_folder(path: Path, history: History, revision_of: RevisionOf, name: str) 
     return revision
 
 
-def _tracked(data: bytes, history: History) -> tuple[str, object]:
+def tracked_in(data: bytes, history: History) -> tuple[str, object]:
     """Where the database says its version ("table", "user_version" or ""), and what it says."""
     if not history.version_query:
         number = user_version(data)
