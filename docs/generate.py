@@ -6,8 +6,10 @@ What is generated cannot drift: `make lint` fails where a page is not up to date
 from __future__ import annotations
 
 import re
+import sqlite3
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import click
@@ -74,6 +76,7 @@ _TABLE = re.compile(
     r"|(?P<views>(?:CREATE VIEW .*\n(?: .*\n)*)+))",
     re.M,
 )
+_INTRO = re.compile(r"\n*(?:-- .*\n)+(?=\n)")
 _GROUP = re.compile(r"^-- group: (.*)$", re.M)
 _COLUMN = re.compile(r"^  (?P<name>\w+) (?P<type>\w+)[^\n]*?(?:--\s*(?P<text>.*))?$", re.M)
 
@@ -84,6 +87,8 @@ def _facts() -> str:
     lines = ["# The facts", "", _prose(head), "", _VERSION.format(tables.SCHEMA_VERSION), ""]
     for title, body in zip(groups[::2], groups[1::2], strict=True):
         lines += [f"## {title}", ""]
+        if intro := _INTRO.match(body):
+            lines += [_prose(intro[0]), ""]
         for match in _TABLE.finditer(body):
             lines += _table(match) if match["table"] else _views(match)
     return "\n".join(lines)
@@ -109,7 +114,14 @@ def _table(match: re.Match[str]) -> list[str]:
 
 def _views(match: re.Match[str]) -> list[str]:
     names = re.findall(r"CREATE VIEW (\w+)", match["views"])
-    return [f"### {', '.join(names)}", "", f"Views. {_prose(match['comment'])}", ""]
+    what = "Views" if len(names) > 1 else "A view"
+    lines = [f"### {', '.join(names)}", "", f"{what}. {_prose(match['comment'])}", ""]
+    if len(names) > 1:  # the states of a table, which stands above
+        return lines
+    with closing(sqlite3.connect(":memory:")) as facts:
+        facts.executescript(tables.definition())
+        columns = [row[1] for row in facts.execute(f"PRAGMA table_info({names[0]})")]
+    return [*lines, "Columns: " + ", ".join(f"`{c}`" for c in columns) + ".", ""]
 
 
 # -- command line ---------------------------------------------------------------------------------
@@ -126,9 +138,29 @@ def _command_line() -> str:
             help_option_names=["-h", "--help"],
         )
         lines += [f"## {' '.join(words)}", "", "```", command.get_help(context).rstrip(), "```", ""]
-    lines += ["## Exit codes", "", "| code | meaning |", "|---|---|"]
+    lines += [_JSON, "## Exit codes", "", "| code | meaning |", "|---|---|"]
     lines += [f"| {int(code)} | {text} |" for code, text in cli.EXIT_CODES.items()]
     return "\n".join(lines) + "\n"
+
+
+_JSON = """\
+## The JSON report
+
+`schema_version` is 1; keys may be added, none changes its meaning. Lines count from 1.
+
+| key | what it holds |
+|---|---|
+| verdict | safe, unsafe, unchecked |
+| findings | worst first: rule, severity, confidence, message, path, line, column, ... |
+| findings[].suppressed | null, or what allows it: path, line (null: settings), reason, until |
+| findings[].history | true where its migration is released: it does not fail |
+| findings[].baselined | true where it is in the baseline: it does not fail |
+| not_run | what was not checked (what, why), rules that are disabled among it |
+| notes | what to see to (what, why): exceptions that end soon or are of no use, the baseline |
+| replay | null, or cases, failed, groups of failures and the blast radius |
+| fix_for | only with --fix-for: incident, and populations (name, databases, failed, ...) |
+| timings | seconds: all that may differ between two equal runs |
+"""
 
 
 def _commands() -> Iterator[tuple[tuple[str, ...], click.Command]]:

@@ -54,6 +54,7 @@ def blast(samples: Iterable[Sample], failing: Collection[str]) -> Blast:
         low=max(0.0, share - sqrt(below)),
         high=min(1.0, share + sqrt(above)),
         versions=tuple(versions),
+        samples=tuple(s.path for group in strata.values() for s in group if s.path in failing),
     )
 
 

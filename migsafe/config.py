@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import field, fields
+from dataclasses import dataclass, field, fields
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 from migsafe.errors import ConfigError, nearest
-from migsafe.model.dataclass import dataclass
 from migsafe.model.migration import Dialect
 from migsafe.model.rule import Severity
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntEnum
 
 
@@ -68,6 +69,10 @@ class RuleTooSlow(RuleInvalid):
     """A rule's SELECT does not end in time."""
 
 
+class RuleTooMany(RuleInvalid):
+    """A rule's SELECT returns more rows than anybody reads."""
+
+
 class NothingToCheck(MigsafeError):
     """No migrations were found, or none of them is pending."""
 
@@ -88,3 +93,10 @@ class UnreadableSample(MigsafeError):
 
 class ReplayAborted(MigsafeError):
     """The replay could not go on for a reason that is not the migration's fault."""
+
+
+def nearest(name: str, known: Iterable[str]) -> list[str]:
+    """The known name that is most like this one, for a hint; none where none is like it."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a wrong name needs it
+
+    return get_close_matches(name, list(known), n=1)

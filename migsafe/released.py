@@ -9,10 +9,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from migsafe.errors import ConfigError
-from migsafe.model.dataclass import dataclass
 from migsafe.model.migration import History, Migration
 from migsafe.model.release import Released, State
 

@@ -6,14 +6,13 @@ and, where SQL alone cannot run it, `runner(root, path)`. Reading never executes
 
 from __future__ import annotations
 
-import difflib
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from migsafe.adapters.options import Options as Options
 from migsafe.adapters.revisions import revision_of as revision_of
-from migsafe.errors import ConfigError, UsageError
+from migsafe.errors import ConfigError, UsageError, nearest
 from migsafe.model.migration import History
 
 if TYPE_CHECKING:
@@ -32,10 +31,22 @@ FRAMEWORKS = {
 }
 
 
+_FINDERS = {
+    "alembic": "migsafe.adapters.alembic_config",
+    "django": "migsafe.adapters.django_files",
+    "sql": "migsafe.adapters.sqldir",
+}
+"""The part of each that knows where migrations lie: the readers are imported only where needed."""
+
+
+def _finder(framework: str) -> Any:
+    return import_module(_FINDERS[framework])
+
+
 def _module(framework: str) -> Any:
     name = FRAMEWORKS.get(framework)
     if name is None:
-        near = difflib.get_close_matches(framework, FRAMEWORKS, n=1)
+        near = nearest(framework, FRAMEWORKS)
         raise ConfigError(
             f"the framework {framework!r} is not known",
             hint=f"did you mean {near[0]!r}?" if near else f"one of: {', '.join(FRAMEWORKS)}",
@@ -46,7 +57,7 @@ def _module(framework: str) -> Any:
 def detect(root: Path) -> tuple[str, Path] | None:
     """A project's framework and where its migrations lie; None: not in any of the usual places."""
     for framework in ("alembic", "django", "sql"):
-        path = _module(framework).detect(root)
+        path = _finder(framework).detect(root)
         if path is not None:
             return framework, path
     return None
@@ -60,7 +71,7 @@ def load(framework: str | None, root: Path, path: Path, options: Options) -> His
     for a file that cannot be read, BrokenHistory where the migrations form no line.
     """
     if framework is None:
-        own = (name for name in ("alembic", "django") if _module(name).recognises(path))
+        own = (name for name in ("alembic", "django") if _finder(name).recognises(path))
         framework = next(own, "sql")
     history: History = _module(framework).load(root, path, options, framework)
     return history

@@ -6,7 +6,6 @@ pyproject.toml for configuration").
 
 from __future__ import annotations
 
-import configparser
 import os
 import re
 import tomllib
@@ -102,6 +101,8 @@ def _settings(folder: Path, file: Path | None = None) -> dict[str, Any]:
 def _ini(path: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
+    import configparser  # noqa: PLC0415 - most projects have no such file
+
     here = str(path.parent.absolute()).replace("%", "%%")
     parser = configparser.ConfigParser({"here": here}, strict=False)
     try:
@@ -114,6 +115,8 @@ def _ini(path: Path) -> dict[str, Any]:
 
 
 def _value(section: Mapping[str, str], key: str) -> str:
+    import configparser  # noqa: PLC0415 - most projects have no such file
+
     try:
         return section[key]
     except configparser.InterpolationError:
@@ -181,3 +184,32 @@ def _located(name: str, folder: Path, prepend: tuple[Path, ...]) -> Path:
         f"the script_location {name} was not found below {folder.name or folder}",
         hint="packages are looked for in prepend_sys_path, the folder of alembic.ini and src/",
     )
+
+
+def with_versions(path: Path, versions: Path, folder: Path) -> Path:
+    """A configuration in `folder` for the same env.py with the scripts of another folder.
+
+    `path` is the project's, as `open_project` takes it; gives the new alembic.ini.
+    """
+    import configparser  # noqa: PLC0415 - as above
+
+    project = open_project(path.absolute())
+    parser = configparser.RawConfigParser(strict=False)
+    if project.ini is not None:
+        parser.read_string(project.ini.read_text(encoding="utf-8-sig"))
+    if not parser.has_section("alembic"):
+        parser.add_section("alembic")
+    for key, value in (
+        ("script_location", project.script.absolute()),
+        ("version_locations", versions.absolute()),
+        ("path_separator", "newline"),
+        ("prepend_sys_path", "\n".join(str(p.absolute()) for p in project.prepend)),
+    ):
+        parser.set("alembic", key, str(value).replace("%", "%%"))
+    here = str(project.folder.absolute()).replace("%", "%%")
+    made = folder / INI
+    with made.open("w", encoding="utf-8") as file:
+        parser.write(file)
+    text = made.read_text(encoding="utf-8")
+    made.write_text(text.replace("%(here)s", here), encoding="utf-8")
+    return made

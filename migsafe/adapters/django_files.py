@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from migsafe.adapters.alembic_text import dotted
 from migsafe.adapters.files import Folder, read, relative
 from migsafe.adapters.options import Options
 from migsafe.errors import UnreadableMigration
@@ -94,6 +93,9 @@ def _holds(folder: Path) -> bool:
 
 def label_of(folder: Path) -> str:
     """An app's label: what its AppConfig says, else the folder's name."""
+    # This module is asked in every project whether it is Django's.
+    from migsafe.adapters.alembic_text import dotted  # noqa: PLC0415
+
     try:
         tree = ast.parse(read(folder / "apps.py", "apps.py"))
     except (UnreadableMigration, SyntaxError, ValueError, RecursionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from migsafe.adapters.options import Options
@@ -28,11 +28,16 @@ class Folder:
     root: Path
     path: Path
     options: Options
+    _inside: str = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        here = relative(self.path, self.root)
+        object.__setattr__(self, "_inside", "" if here == "." else here + "/")
 
     def names(self) -> list[str]:
         """The files in it, sorted, without hidden ones."""
         found = {p.name for p in self._entries() if p.is_file()}
-        prefix = self._prefix()
+        prefix = self._inside
         for name in self.options.overrides:
             rest = name.removeprefix(prefix)
             if name.startswith(prefix) and "/" not in rest:
@@ -41,13 +46,13 @@ class Folder:
 
     def folders(self) -> list[Folder]:
         """The folders in it, sorted, without hidden ones; links are not followed."""
-        found = [p for p in self._entries() if p.is_dir() and not p.is_symlink()]
-        seen = [p for p in sorted(found) if not p.name.startswith((".", "__pycache__"))]
+        found = sorted(e.name for e in self._entries() if e.is_dir(follow_symlinks=False))
+        seen = [self.path / n for n in found if not n.startswith((".", "__pycache__"))]
         return [Folder(self.root, p, self.options) for p in seen]
 
     def name(self, file: str) -> str:
         """The path of one of its files relative to the root."""
-        return self._prefix() + file
+        return self._inside + file
 
     def text(self, file: str) -> str:
         """The text of one of its files, without a byte order mark; line ends are kept.
@@ -59,12 +64,11 @@ class Folder:
             return self.options.overrides[name].removeprefix("\ufeff")
         return read(self.path / file, name)
 
-    def _prefix(self) -> str:
-        here = relative(self.path, self.root)
-        return "" if here == "." else here + "/"
-
-    def _entries(self) -> list[Path]:
-        return list(self.path.iterdir()) if self.path.is_dir() else []
+    def _entries(self) -> list[os.DirEntry[str]]:
+        if not self.path.is_dir():
+            return []
+        with os.scandir(self.path) as entries:
+            return list(entries)
 
 
 def read(path: Path, name: str) -> str:

@@ -46,6 +46,7 @@ class Layout:
     version_query: str = ""
     settings_suffix: str = ""  # a file beside the migration that holds settings for it
     outside: re.Pattern[str] | None = None  # a statement that this tool runs in no transaction
+    out_of_order: bool = False  # does it run what comes to stand before what was run already?
     runs: str = (
         ""  # on PostgreSQL: "wrapped" in a transaction, as one "string", "" as the user does
     )
@@ -170,6 +171,7 @@ GOOSE = Layout(
 
 DBMATE = Layout(
     name="dbmate",
+    out_of_order=True,  # unless it is told to be strict (dbmate, README, --strict)
     runs="wrapped",
     file=re.compile(r"(?P<version>\d+)(?:[-_](?P<title>.+))?\.sql"),
     read=dbmate,
@@ -180,6 +182,7 @@ DBMATE = Layout(
 
 SQLX = Layout(
     name="sqlx",
+    out_of_order=True,  # whatever its table lacks (launchbadge/sqlx, migrate/migrator.rs)
     runs="wrapped",
     file=re.compile(r"(?P<version>\d+)_(?P<title>.+?)(?:\.(?P<direction>up|down))?\.sql"),
     read=sqlx,

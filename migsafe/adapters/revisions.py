@@ -16,14 +16,14 @@ def revision_of(history: History, value: object) -> str | None:
 
     In this order: the exact revision; the same number, whatever its leading zeros (7 -> "0007",
     never 0); the name of the file or folder; for Alembic an unambiguous beginning of at least
-    four characters.
+    four characters; the newest migration of a released version of that name.
     """
     text = str(value).strip() if value is not None else ""
     if not text or isinstance(value, bool):
         return None
     if history.get(text) is not None:
         return text
-    for same in (_same_number, _same_name, _abbreviated):
+    for same in (_same_number, _same_name, _abbreviated, _newest_of):
         test = same(history, text)
         found = [m.revision for m in history.migrations if test(m)]
         if len(found) == 1:
@@ -37,6 +37,12 @@ def _same_number(history: History, text: str) -> Callable[[Migration], bool]:
     if wanted is None or not any(wanted) or dotted:
         return lambda _: False
     return lambda migration: number(migration.revision) == wanted
+
+
+def _newest_of(history: History, text: str) -> Callable[[Migration], bool]:
+    having = {r.revision for r in history.released if r.version == text}
+    newest = next((m for m in reversed(history.migrations) if m.revision in having), None)
+    return lambda migration: migration is newest
 
 
 def _same_name(_: History, text: str) -> Callable[[Migration], bool]:

@@ -111,6 +111,8 @@ def load(root: Path, path: Path, options: Options, name: str = "sql") -> History
         transactional=_wrapped(options, migrations),
         ignored=tuple(sorted(found.ignored)),
         code=tuple(_steps_in_code(found)),
+        # Diesel and Prisma run whatever their table of versions lacks.
+        out_of_order=layout.out_of_order or any(f.name in _FOLDER_UP for f in found.ups),
     )
 
 

@@ -15,8 +15,11 @@ from migsafe.errors import ExitCode, MigsafeError
 COMMANDS = {
     "lint": "analyse only: no data, no database, no user code executed",
     "check": "everything: analyse, replay on the samples, launch probes; the gate",
-    "rules": "list, explain and test the rules",
+    "rules": "list, explain, write and test the rules",
+    "incident": "keep incidents: the page, the messages to users, the rule that guards",
     "facts": "write the evidence as a SQLite file",
+    "release": "lock the migrations that a version ships",
+    "baseline": "the findings that were there before migsafe was",
     "init": "detect the framework, write migsafe.toml and the hook",
 }
 """Name and one line of each command, so that `--help` need not import them."""

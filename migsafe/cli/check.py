@@ -9,14 +9,14 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from migsafe import adapters
 from migsafe.analyse import analyse, read, wrapped
-from migsafe.cli import exploration, keep_failing, old_engines, options, output
+from migsafe.cli import exploration, keep_failing, old_engines, options, output, replayed
 from migsafe.cli.launch_files import launch_plan
-from migsafe.cli.lint import conclude, unknown_rules
 from migsafe.cli.project import Project, Request, open_all, passed_over, relative
 from migsafe.engines import sqlite as engine
 from migsafe.errors import (
@@ -27,9 +27,10 @@ from migsafe.errors import (
 )
 from migsafe.facts import build
 from migsafe.model.evidence import Evidence, NotRun
+from migsafe.model.fix_for import Wanted
 from migsafe.model.migration import Dialect, Kind
-from migsafe.model.outcome import Failure, Outcome, Probe, Scenario, Verdict
-from migsafe.model.report import ReplaySummary, Report
+from migsafe.model.outcome import Outcome, Probe, Scenario
+from migsafe.model.report import Report
 from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema
@@ -37,11 +38,15 @@ from migsafe.replay import fleet, programs, samples, score
 from migsafe.replay.mutants import LIMIT
 from migsafe.replay.plan import Plan, ProgramRunner
 from migsafe.rules import ask
-from migsafe.rules.run import run
 from migsafe.schema.inspect import inspect
+
+if TYPE_CHECKING:
+    from migsafe.cli.fix_for_sqlite import SqliteHotfix
+    from migsafe.replay.servers.plan import ServerPlan
 
 EMPTY = "(an empty database)"
 _PATIENCE = 1.0  # seconds before progress is shown
+_APART = {Scenario.STEP_BY_STEP, Scenario.MADE, Scenario.OTHER_START}
 
 
 @click.command("check")
@@ -86,6 +91,7 @@ _PATIENCE = 1.0  # seconds before progress is shown
     help="Write the smallest database that shows each failure to this new or empty folder: it"
     " holds real rows.",
 )
+@options.hotfix
 @options.project
 @options.report
 def command(
@@ -95,6 +101,8 @@ def command(
     mutate: bool,
     mutants: int | None,
     old: Path | None,
+    incident: str | None,
+    broken: Path | None,
     folder: Path | None,
     config: Path | None,
     dialect: str | None,
@@ -105,6 +113,7 @@ def command(
     color: str,
     quiet: bool,
     verbose: int,
+    no_suppressions: bool,
 ) -> int:
     """Analyse the migrations, replay them on the sampled old databases, and start the new version.
 
@@ -112,7 +121,7 @@ def command(
     """
     started = time.perf_counter()
     written = output.targets(outputs)
-    projects = open_all(Request(config, dialect, today))
+    projects = open_all(Request(config, dialect, today, everything=no_suppressions))
     if len(projects) > 1:
         raise ConfigError(
             "check replays one set of migrations at a time",
@@ -122,7 +131,8 @@ def command(
     keep = keep_failing.claim(folder, project, config) if folder else None
     least = Severity.parse(fail_on) if fail_on else project.config.fail_on
     limit = mutants or (LIMIT if mutate else 0)
-    checked = check(project, least, Effort(jobs, timeout, made, limit, keep))
+    fix_for = Wanted(incident or "", broken, config) if incident or broken else None
+    checked = check(project, least, Effort(jobs, timeout, made, limit, keep, fix_for))
     report = replace(checked, seconds=time.perf_counter() - started)
     output.write(report, format_, written, color, -1 if quiet else verbose)
     return output.exit_code(report)
@@ -149,7 +159,8 @@ class Effort:
 
     `seconds` bounds one migration on one sample; `made`: with made-up rows; `mutants`: with a
     mutation score of at most so many mutants, which changes neither the findings nor the
-    conclusion; `keep`: the smallest failing databases are written there.
+    conclusion; `keep`: the smallest failing databases are written there; `fix_for`: the migrations
+    are also tried, as a hotfix, on what those broken ones left behind.
     """
 
     jobs: int | None = None
@@ -157,6 +168,21 @@ class Effort:
     made: bool = True
     mutants: int = 0
     keep: keep_failing.Keep | None = None
+    fix_for: Wanted | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A check's report, and what can repeat its failures: its plan, its samples behind the head.
+
+    `project` has been read; `plan` is None where no server could be had.
+    """
+
+    report: Report
+    project: Project
+    plan: Plan | ServerPlan | None = None
+    samples: tuple[Sample, ...] = ()
+    evidence: Evidence | None = None
 
 
 @programs.ended()
@@ -170,6 +196,16 @@ def check(
 
     `ruleset` None: the rules that ship and the project's own.
     """
+    return checked(project, fail_on, effort, ruleset).report
+
+
+def checked(
+    project: Project,
+    fail_on: Severity,
+    effort: Effort | None = None,
+    ruleset: tuple[Rule, ...] | None = None,
+) -> Checked:
+    """The same, with what can repeat the failures; `programs.ended` has to stand around it."""
     effort = effort or Effort()
     ruleset = project.rules() if ruleset is None else ruleset
     project = replace(project, history=read(project.history))
@@ -177,25 +213,37 @@ def check(
         from migsafe.cli import check_servers  # noqa: PLC0415 - it builds on this module
 
         return check_servers.check(project, fail_on, effort, ruleset, _progress())
-    material = _material(project)
-    evidence = _analysed(project, material)
+    hotfix = _hotfix(project, effort)
+    left = hotfix.left if hotfix else ()
+    material = _Material(*hotfix.met, False) if hotfix else _material(project)
+    evidence = _analysed(project, material, left)
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
-    plan = _plan(project, probes, material.samples)
+    plan = plan_of(project, probes, material.samples)
     explorer = exploration.explorer(project.config.samples) if effort.made else None
     plan = replace(plan, seconds=effort.seconds, made=effort.made, explorer=explorer)
     begun = time.perf_counter()
     outcomes = fleet.run(plan, material.samples, effort.jobs, _progress())
     older = old_engines.on_library(project, plan, material.samples, outcomes)
     outcomes = (*outcomes, *older.outcomes)
+    outcomes += hotfix.replayed(plan, effort.jobs) if hotfix else ()
     took = time.perf_counter() - begun
     evidence = _with_outcomes(evidence, material, outcomes)
     report = _report(project, ruleset, evidence, (material, plan, took), fail_on)
     report = replace(report, not_run=(*report.not_run, *older.not_run))
+    everything = (*material.samples, *left)
     if effort.keep is not None:
-        report = keep_failing.write(effort.keep, report, plan, material.samples)
-    how = (effort.mutants, effort.jobs)
-    return _scored(report, material, plan, outcomes, how) if effort.mutants else report
+        report = keep_failing.write(effort.keep, report, plan, everything)
+    if effort.mutants:
+        report = _scored(report, material, plan, outcomes, (effort.mutants, effort.jobs))
+    report = hotfix.judged(report, plan) if hotfix else report
+    return Checked(report, project, plan, everything, evidence)
+
+
+def _hotfix(project: Project, effort: Effort) -> SqliteHotfix | None:
+    from migsafe.cli.fix_for_sqlite import hotfix  # noqa: PLC0415 - it builds on this module
+
+    return hotfix(effort.fix_for, project, effort.seconds) if effort.fix_for else None
 
 
 def _scored(
@@ -238,8 +286,9 @@ def _material(project: Project) -> _Material:
     return _Material(behind, errors, False, len(found) - len(behind))
 
 
-def _analysed(project: Project, material: _Material) -> Evidence:
-    pending = {m.revision for s in material.samples for m in project.history.pending(s.revision)}
+def _analysed(project: Project, material: _Material, left: tuple[Sample, ...] = ()) -> Evidence:
+    found = (*material.samples, *left)
+    pending = {m.revision for s in found for m in project.history.pending(s.revision)}
     bases = {} if material.empty else dict(_bases(material.samples))
     return analyse(project.history, pending, project.runner, project.settings(), bases)
 
@@ -255,7 +304,8 @@ def _bases(found: Iterable[Sample]) -> Iterator[tuple[str | None, Schema]]:
             yield sample.revision, inspect(database)
 
 
-def _plan(project: Project, probes: tuple[Probe, ...], found: tuple[Sample, ...]) -> Plan:
+def plan_of(project: Project, probes: tuple[Probe, ...], found: tuple[Sample, ...]) -> Plan:
+    """How the project's migrations run and its new version starts. Raises ConfigError."""
     history, m = project.history, project.migrations
     runner: ProgramRunner | None = None
     if any(migration.program for migration in history.migrations):
@@ -269,7 +319,7 @@ def _plan(project: Project, probes: tuple[Probe, ...], found: tuple[Sample, ...]
         launch=launch_plan(project),
         engine=old_engines.engine_of(project),
         probes=probes,
-        deep=_deep(found),
+        deep=deep_of(found),
         stands_in=EMPTY if project.config.samples.path is None else "",
         sets_version=any(_sets_version(x.statements) for x in history.migrations),
         now=f"{project.today} 12:00:00",
@@ -279,7 +329,7 @@ def _plan(project: Project, probes: tuple[Probe, ...], found: tuple[Sample, ...]
 _DEEP_BYTES = 2_000_000
 
 
-def _deep(found: Iterable[Sample]) -> frozenset[str]:
+def deep_of(found: Iterable[Sample]) -> frozenset[str]:
     """One sample of each version for the costly scenarios: the richest that is not too large."""
     chosen: dict[str | None, Sample] = {}
     for sample in found:
@@ -336,28 +386,9 @@ def _report(
     fail_on: Severity,
 ) -> Report:
     material, plan, seconds = ran
-    result = run(ruleset, evidence)
-    errors = [NotRun(e.place or "a sample", _sentence(e)) for e in material.errors]
-    broken = [NotRun(f"replay of {o.sample}", note) for o in evidence.outcomes for note in o.notes]
-    unknown = unknown_rules(project, evidence.focus, ruleset)
-    missing = _missing(project, material, plan)
-    not_run = (*errors, *broken, *missing, *unknown, *result.not_run)
-    return Report(
-        command="check",
-        conclusion=conclude(result.findings, fail_on, checked=not errors and not broken),
-        findings=result.findings,
-        not_run=not_run,
-        fail_on=fail_on,
-        migrations=len(evidence.focus),
-        statements=sum(s.revision in evidence.focus for s in evidence.steps),
-        framework=project.history.framework,
-        dialect=str(project.history.dialect),
-        replay=_summary(material, evidence, seconds),
-    )
-
-
-def _sentence(error: MigsafeError) -> str:
-    return f"{error.message}; {error.hint}" if error.hint else error.message
+    missing = tuple(_missing(project, material, plan))
+    told = replayed.Replayed(material.errors, missing, material.empty, _APART, seconds)
+    return replayed.report(project, ruleset, evidence, told, fail_on)
 
 
 def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotRun]:
@@ -380,18 +411,3 @@ def _missing(project: Project, material: _Material, plan: Plan) -> Iterator[NotR
     yield from old_engines.not_played(project, material.samples)
     for key in project.config.later:
         yield NotRun(key, "it is for PostgreSQL and MySQL")
-
-
-def _summary(material: _Material, evidence: Evidence, seconds: float) -> ReplaySummary:
-    apart = {Scenario.STEP_BY_STEP, Scenario.MADE, Scenario.OTHER_START}
-    replayed = [o for o in evidence.outcomes if o.scenario not in apart]
-    failed = sum(o.verdict not in {Verdict.OK, Verdict.TOOL_ERROR} for o in replayed)
-    groups: tuple[Failure, ...] = evidence.failures
-    return ReplaySummary(
-        cases=sum(o.tried for o in evidence.outcomes),
-        failed=failed,
-        samples=0 if material.empty else len(material.samples),
-        revisions=len({s.revision for s in material.samples}),
-        seconds=seconds,
-        groups=groups,
-    )

@@ -10,10 +10,13 @@ from typing import TYPE_CHECKING
 
 from migsafe import adapters
 from migsafe.analyse import analyse, wrapped
+from migsafe.cli import keep_failing, replayed
+from migsafe.cli.check import Checked, Effort
+from migsafe.cli.judging import judge
 from migsafe.cli.launch_code import launch_callable
 from migsafe.cli.launch_command import launch_command
 from migsafe.cli.launch_files import queries_of
-from migsafe.cli.lint import conclude, unknown_rules
+from migsafe.cli.lint import conclude
 from migsafe.cli.project import Project, passed_over
 from migsafe.engines import running
 from migsafe.engines.servers import NoServer, Server
@@ -22,8 +25,8 @@ from migsafe.errors import ConfigError, NothingToCheck, ReplayAborted, Unreadabl
 from migsafe.facts import build
 from migsafe.model.evidence import Evidence, NotRun
 from migsafe.model.migration import Dialect, Migration
-from migsafe.model.outcome import Scenario, Verdict
-from migsafe.model.report import ReplaySummary, Report
+from migsafe.model.outcome import Scenario
+from migsafe.model.report import Report
 from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema
@@ -35,10 +38,9 @@ from migsafe.replay.servers.plan import ServerPlan, ServerRunner
 from migsafe.replay.servers.running import quoted, told, upgrade
 from migsafe.replay.servers.samples import Loaded, Where, load
 from migsafe.rules import ask
-from migsafe.rules.run import run
 
 if TYPE_CHECKING:
-    from migsafe.cli.check import Effort
+    from migsafe.cli.fix_for_servers import ServerHotfix
 
 STANDS_IN = "(what the older migrations build)"
 
@@ -49,32 +51,38 @@ def check(
     effort: Effort,
     ruleset: tuple[Rule, ...],
     progress: fleet.Progress | None,
-) -> Report:
+) -> Checked:
     """Judge one project with a server's dialect; `project` has been read."""
     _require_replayable(project)
     try:
         server = running.server(project.history.dialect, project.config.engine.dsn or "")
     except NoServer as error:
-        return _unreplayed(project, fail_on, ruleset, error)
-    base = _base(project, effort)
-    plan = _plan(project, server, base)
+        return Checked(_unreplayed(project, fail_on, ruleset, error), project)
+    base = base_of(project, effort)
+    plan = plan_on(project, server, base)
     _require_role(plan, server)
     loaded = _material(project, server, plan)
+    launch = launch_of(project, server)
+    plan = replace(plan, base=replace(base, launch=launch))
+    hotfix = _hotfix(project, effort, plan, loaded)
+    loaded = hotfix.loaded if hotfix else loaded
+    left = hotfix.left if hotfix else ()
     behind = tuple(s for s in loaded.samples if project.history.pending(s.revision))
-    if not behind and not loaded.errors:
+    if not behind and not left and not loaded.errors:
         raise NothingToCheck(
             f"no migration is pending: all samples are at {project.history.head}",
             hint="add a sample of an older version",
         )
-    pending = {m.revision for s in behind for m in project.history.pending(s.revision)}
+    pending = {m.revision for s in (*behind, *left) for m in project.history.pending(s.revision)}
     bases = loaded.schemas if project.config.samples.path else {}
     evidence = analyse(project.history, pending, project.runner, project.settings(), bases)
     with closing(build(evidence)) as facts:
         probes = ask.probes(ruleset, facts, project.history)
-    base = replace(base, probes=probes, deep=_deep(behind), launch=_launch(project, server))
+    base = replace(base, probes=probes, deep=_deep(behind), launch=launch)
     plan = replace(plan, base=base, templates=loaded.templates)
     begun = time.perf_counter()
     outcomes = fleet.run(plan, behind, progress)
+    outcomes += hotfix.replayed(plan) if hotfix else ()
     evidence = replace(
         evidence,
         needs=Needs.OUTCOMES,
@@ -83,7 +91,19 @@ def check(
         failures=grouping.group(behind, outcomes),
     )
     took = time.perf_counter() - begun
-    return _report(project, ruleset, evidence, _Ran(plan, loaded, server, took), fail_on)
+    report = _report(project, ruleset, evidence, _Ran(plan, loaded, server, took), fail_on)
+    report = hotfix.judged(report, plan) if hotfix else report
+    if effort.keep is not None:
+        report = keep_failing.write(effort.keep, report, plan, behind)
+    return Checked(report, project, plan, behind, evidence)
+
+
+def _hotfix(
+    project: Project, effort: Effort, plan: ServerPlan, loaded: Loaded
+) -> ServerHotfix | None:
+    from migsafe.cli.fix_for_servers import hotfix  # noqa: PLC0415 - it builds on this module
+
+    return hotfix(effort.fix_for, project, effort, plan, loaded) if effort.fix_for else None
 
 
 def _require_replayable(project: Project) -> None:
@@ -101,25 +121,28 @@ def _unreplayed(
     """What the text alone says, where no server can be had."""
     focus = {m.revision for m in project.history.migrations}
     evidence = analyse(project.history, focus, project.runner, project.settings())
-    result = run(ruleset, evidence)
+    result = judge(project, ruleset, evidence)
     why = f"{error.message}; {error.hint}" if error.hint else error.message
     return Report(
         command="check",
         conclusion=conclude(result.findings, fail_on, checked=False),
         findings=result.findings,
-        not_run=(NotRun("replay on old data", why), *result.not_run),
+        not_run=(NotRun("replay on old data", why, failed=True), *result.not_run),
         fail_on=fail_on,
         migrations=len(evidence.focus),
         statements=len(evidence.steps),
         framework=project.history.framework,
         dialect=str(project.history.dialect),
+        notes=result.notes,
+        gone=result.gone,
     )
 
 
 # -- the plan -------------------------------------------------------------------------------------
 
 
-def _base(project: Project, effort: Effort) -> Plan:
+def base_of(project: Project, effort: Effort) -> Plan:
+    """What all replays need to know of the project."""
     history, m = project.history, project.migrations
     return Plan(
         history=history,
@@ -131,7 +154,8 @@ def _base(project: Project, effort: Effort) -> Plan:
     )
 
 
-def _plan(project: Project, server: Server, base: Plan) -> ServerPlan:
+def plan_on(project: Project, server: Server, base: Plan) -> ServerPlan:
+    """How the project's migrations run on the server. Raises ConfigError."""
     config = project.config
     runner: ServerRunner | None = None
     if any(migration.program for migration in project.history.migrations):
@@ -191,7 +215,7 @@ def _material(project: Project, server: Server, plan: ServerPlan) -> Loaded:
     if not loaded.samples and not loaded.errors:
         raise UnreadableSample(
             f"the samples folder {folder} holds no dump",
-            hint="put SQL dumps there: *.sql, *.sql.gz",
+            hint="put dumps there: *.sql, *.sql.gz, on PostgreSQL also *.dump",
         )
     return loaded
 
@@ -214,7 +238,7 @@ def _stand_in(project: Project, server: Server, plan: ServerPlan) -> Loaded:
     return Loaded((sample,), (), {STANDS_IN: database}, {revision: schema})
 
 
-def _launch(project: Project, server: Server) -> LaunchPlan:
+def launch_of(project: Project, server: Server) -> LaunchPlan:
     """What the configuration says of the launch. Raises ConfigError for a file that is wrong."""
     launch = project.config.launch
     fresh = _fresh(project, server, launch.schema) if launch.schema else None
@@ -270,28 +294,16 @@ def _report(
     ran: _Ran,
     fail_on: Severity,
 ) -> Report:
-    result = run(ruleset, evidence)
-    errors = [NotRun(e.place or "a sample", _sentence(e)) for e in ran.loaded.errors]
-    broken = [NotRun(f"replay of {o.sample}", note) for o in evidence.outcomes for note in o.notes]
-    unknown = unknown_rules(project, evidence.focus, ruleset)
-    not_run = (*errors, *broken, *_missing(project, ran), *unknown, *result.not_run)
-    return Report(
-        command="check",
-        conclusion=conclude(result.findings, fail_on, checked=not errors and not broken),
-        findings=result.findings,
-        not_run=not_run,
-        fail_on=fail_on,
-        migrations=len(evidence.focus),
-        statements=sum(s.revision in evidence.focus for s in evidence.steps),
-        framework=project.history.framework,
-        dialect=str(project.history.dialect),
-        replay=_summary(evidence, ran),
-    )
+    missing = (*_unseen(evidence), *_missing(project, ran))
+    empty = STANDS_IN in ran.plan.templates
+    told = replayed.Replayed(ran.loaded.errors, missing, empty, {Scenario.MADE}, ran.seconds)
+    return replayed.report(project, ruleset, evidence, told, fail_on)
 
 
-def _sentence(error: object) -> str:
-    message, hint = getattr(error, "message", ""), getattr(error, "hint", "")
-    return f"{message}; {hint}" if hint else message
+def _unseen(evidence: Evidence) -> Iterator[NotRun]:
+    """What the replays came through without looking at; it says nothing against the others."""
+    seen = dict.fromkeys(each for o in evidence.outcomes for each in o.unseen)
+    yield from (NotRun(what, why) for what, why in seen)
 
 
 def _missing(project: Project, ran: _Ran) -> Iterator[NotRun]:
@@ -327,17 +339,3 @@ def _old_version(project: Project, server: Server) -> Iterator[NotRun]:
     if oldest:
         runs = ".".join(map(str, server.version))
         yield NotRun(f"replay on version {oldest}", f"{server.product} {runs} is what runs here")
-
-
-def _summary(evidence: Evidence, ran: _Ran) -> ReplaySummary:
-    apart = {Scenario.MADE}
-    replayed = [o for o in evidence.outcomes if o.scenario not in apart]
-    failed = sum(o.verdict not in {Verdict.OK, Verdict.TOOL_ERROR} for o in replayed)
-    return ReplaySummary(
-        cases=sum(o.tried for o in evidence.outcomes),
-        failed=failed,
-        samples=0 if STANDS_IN in ran.plan.templates else len(evidence.samples),
-        revisions=len({s.revision for s in evidence.samples}),
-        seconds=ran.seconds,
-        groups=evidence.failures,
-    )

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from migsafe import adapters
 from migsafe.analyse import analyse
+from migsafe.cli.judging import judge
 from migsafe.cli.project import Project, Request, focus, open_project
 from migsafe.effects.versions import oldest
 from migsafe.errors import MigsafeError, UsageError
@@ -18,7 +19,6 @@ from migsafe.model.finding import Finding
 from migsafe.model.migration import Dialect
 from migsafe.model.report import Rewrite
 from migsafe.model.rule import Fix, Needs, Rule
-from migsafe.rules.run import run
 
 Group = tuple[Fix, tuple[Finding, ...]]
 
@@ -72,7 +72,10 @@ def fix(project: Project, names: tuple[str, ...], request: Request) -> Fixed:
     """
     chosen, _ = focus(project, names)
     mine = chosen if names else {project.history.head}
-    return _Fixer(project, request, mine - _applied(project)).run(chosen)
+    released = {r.revision: r.version for r in project.history.released}
+    fixer = _Fixer(project, request, mine - _applied(project) - released.keys())
+    fixer.released = {r: released[r] for r in mine & released.keys()}
+    return fixer.run(chosen)
 
 
 def _applied(project: Project) -> set[str]:
@@ -103,6 +106,7 @@ class _Fixer:
         self.tried: set[tuple[Fix, tuple[str, ...]]] = set()
         self.rewrites: list[Rewrite] = []
         self.refused: dict[tuple[str, str], Rewrite] = {}
+        self.released: dict[str, str] = {}  # those that were asked for, with their version
 
     def run(self, chosen: set[str]) -> Fixed:
         judged = self._judge(self.project, chosen)
@@ -120,7 +124,7 @@ class _Fixer:
     def _judge(self, project: Project, chosen: set[str]) -> Judged:
         evidence = analyse(project.history, chosen, project.runner, project.settings())
         of_rows = frozenset(r.id for r in self.rules if r.needs is Needs.DATA)
-        return Judged(evidence, run(self.rules, evidence).findings, of_rows)
+        return Judged(evidence, judge(project, self.rules, evidence).findings, of_rows)
 
     def _fixable(self, findings: tuple[Finding, ...]) -> Iterator[Finding]:
         return (f for f in findings if f.rule in self.fixes and not f.suppressed)
@@ -128,6 +132,10 @@ class _Fixer:
     def _pass_over(self, findings: tuple[Finding, ...]) -> None:
         """Say of the migrations that must stay as they are, how much could be rewritten there."""
         others = [f for f in self._fixable(findings) if f.revision not in self.mine]
+        for f in (f for f in others if f.revision in self.released):
+            why = f"released in {self.released[f.revision]}: only a new migration can mend it"
+            self.refused[f.rule, f.fingerprint] = _told(f, why, done=False)
+        others = [f for f in others if not f.released]
         if others:
             more = f"; so are {len(others) - 1} more findings" if len(others) > 1 else ""
             why = f"not in the newest migration, nor in a file that is named{more}"

@@ -8,6 +8,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from migsafe.cli.project import Project
 from migsafe.errors import UsageError
@@ -19,7 +20,11 @@ from migsafe.model.sample import BASE, Sample
 from migsafe.replay.minimise import Minimal, minimise
 from migsafe.replay.plan import Plan
 from migsafe.replay.samples import LIST
+from migsafe.replay.seed import AsTheyAre, Question
 from migsafe.report.text import printable
+
+if TYPE_CHECKING:
+    from migsafe.replay.servers.plan import ServerPlan
 
 LIMIT = 10
 """At most so many failures are kept, those that hit most users first."""
@@ -54,8 +59,8 @@ class _Kept:
 
     @property
     def files(self) -> tuple[str, ...]:
-        ends = (".sql", ".sqlite") if self.minimal.script else (".sqlite",)
-        return tuple(self.name + end for end in ends if self.minimal.found)
+        ends = (self.minimal.script and ".sql", self.minimal.data and ".sqlite")
+        return tuple(self.name + end for end in ends if end and self.minimal.found)
 
 
 def claim(folder: Path, project: Project, config: Path | None) -> Keep:
@@ -96,7 +101,7 @@ def _within(folder: Path, other: Path) -> bool:
     return Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(other))
 
 
-def write(keep: Keep, report: Report, plan: Plan, samples: Sequence[Sample]) -> Report:
+def write(keep: Keep, report: Report, plan: Plan | ServerPlan, samples: Sequence[Sample]) -> Report:
     """Find and write the smallest databases; the same report, whose findings name them.
 
     Raises UsageError where a file cannot be written.
@@ -124,14 +129,24 @@ def _smallest(keep: Keep, item: _Kept) -> Smallest:
     return Smallest(item.minimal.total, (keep.folder / item.files[0]).as_posix())
 
 
-def _kept(report: Report, plan: Plan, samples: Sequence[Sample]) -> Iterator[_Kept]:
+def _kept(report: Report, plan: Plan | ServerPlan, samples: Sequence[Sample]) -> Iterator[_Kept]:
     by_path = {s.path: s for s in samples}
     for number, (failure, finding) in enumerate(_worth_it(report), 1):
         # The smallest sample that shows it is the quickest to work on.
         sample = min((by_path[p] for p in failure.samples), key=lambda s: len(s.data))
         name = f"{number}-{finding.rule if finding else failure.observation.kind}"
-        minimal = minimise(plan, sample, failure)
+        minimal = _smallest_of(plan, sample, failure)
         yield _Kept(name, failure, finding, sample, minimal)
+
+
+def _smallest_of(plan: Plan | ServerPlan, sample: Sample, failure: Failure) -> Minimal:
+    if isinstance(plan, Plan):
+        return minimise(plan, sample, failure)
+    from migsafe.replay.servers.seed import seed  # noqa: PLC0415 - SQLite needs none of it
+
+    found = seed(plan, sample, Question(failure.observation), AsTheyAre())
+    there = bool(found.text) and found.checks.failure_kept
+    return Minimal(b"", found.text, found.rows, found.replays, found=there)
 
 
 def _worth_it(report: Report) -> list[tuple[Failure, Finding | None]]:
@@ -144,7 +159,7 @@ def _worth_it(report: Report) -> list[tuple[Failure, Finding | None]]:
         seen = failure.observation
         # A finding that rests on a failure has its blast radius, that very object.
         finding = next((f for f in report.findings if f.blast is failure.blast), None)
-        accepted = finding and (finding.suppressed or finding.severity is Severity.NOTE)
+        accepted = finding and (not finding.open or finding.severity is Severity.NOTE)
         if not (seen.deliberate or seen.made or accepted):
             found.append((failure, finding))
     return found[:LIMIT]

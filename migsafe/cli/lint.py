@@ -142,6 +142,7 @@ def lint(
         dialect=str(history.dialect),
         notes=result.notes,
         gone=result.gone,
+        judged=tuple(m.path for m in history.migrations if m.revision in chosen),
     )
 
 
@@ -193,6 +194,7 @@ def _together(reports: list[Report]) -> Report:
         not_run=tuple(notes),
         notes=tuple(dict.fromkeys(n for r in reports for n in r.notes if _in_all(n, reports))),
         gone=tuple(g for r in reports for g in r.gone),
+        judged=tuple(p for r in reports for p in r.judged),
         migrations=sum(r.migrations for r in reports),
         statements=sum(r.statements for r in reports),
         framework=", ".join(dict.fromkeys(r.framework for r in reports)),

@@ -45,6 +45,27 @@ def project(function: _Function) -> _Function:
     return function
 
 
+def hotfix(function: _Function) -> _Function:
+    """--fix-for and --broken: the migrations are a hotfix for these."""
+    for option in (
+        click.option(
+            "--fix-for",
+            "incident",
+            metavar="INCIDENT",
+            help="Also try the migrations, as a hotfix, on the databases that the broken ones of"
+            " this incident left behind (an incident's id, or the folder of a fixture).",
+        ),
+        click.option(
+            "--broken",
+            type=click.Path(path_type=Path),
+            metavar="DIR",
+            help="The same with the broken migrations of this folder, as they shipped.",
+        ),
+    ):
+        function = option(function)
+    return function
+
+
 def report(function: _Function) -> _Function:
     """--format, --output, --fail-on, --color, -q and -v: what is printed, and what fails."""
     for option in (
@@ -75,8 +96,18 @@ def report(function: _Function) -> _Function:
             show_default=True,
             help="Colours in the text report (auto: on a terminal, unless NO_COLOR is set).",
         ),
+        click.option(
+            "--no-suppressions",
+            is_flag=True,
+            help="Judge as if nothing were allowed, and without the baseline.",
+        ),
         click.option("-q", "--quiet", is_flag=True, help="Findings and the verdict only."),
-        click.option("-v", "--verbose", count=True, help="Notes and suppressed findings too."),
+        click.option(
+            "-v",
+            "--verbose",
+            count=True,
+            help="Notes, suppressed findings, history and baseline too.",
+        ),
     ):
         function = option(function)
     return function

@@ -9,16 +9,18 @@ from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
-from migsafe import adapters, config
+from migsafe import adapters, baseline, config
 from migsafe.adapters.files import digest
 from migsafe.analyse import Runner
+from migsafe.baseline import Entry
+from migsafe.cli import locked
 from migsafe.config import Config, Migrations
 from migsafe.effects.versions import oldest
 from migsafe.errors import ConfigError, NothingToCheck, UnreadableMigration, UsageError
 from migsafe.model.evidence import NotRun
 from migsafe.model.migration import Dialect, History, Migration
 from migsafe.model.rule import Rule
-from migsafe.rules.load import enable, load, shipped
+from migsafe.rules.ruleset import ruleset
 from migsafe.sql.features import number
 from migsafe.sql.split import comments, split
 
@@ -35,6 +37,8 @@ class Project:
     history: History
     path: Path
     today: str
+    baseline: tuple[Entry, ...] = ()
+    everything: bool = False  # nothing is allowed, nothing put off
 
     @property
     def runner(self) -> Runner:
@@ -56,6 +60,7 @@ class Project:
             "engine_without": ",".join(engine.without),
             "live_traffic": "" if engine.live_traffic is None else str(int(engine.live_traffic)),
             "today": self.today,
+            "max_suppression_days": str(self.config.rules.max_suppression_days or ""),
         }
 
     def _engine_version(self, text: str) -> dict[str, str]:
@@ -69,9 +74,7 @@ class Project:
 
     def rules(self) -> tuple[Rule, ...]:
         """The rules that ship, and the project's own."""
-        settings = self.config.rules
-        found = load([shipped(), *(self.config.root / p for p in settings.paths)])
-        return enable(found, settings.enable)
+        return ruleset(self.config, self.today)
 
 
 def version_number(text: str, place: str = "") -> int:
@@ -103,6 +106,7 @@ class Request:
     today: str | None = None
     stdin: Standard | None = field(default=None)
     texts: Mapping[str, str] = field(default_factory=dict)  # stand in for files, by their path
+    everything: bool = False  # also what is allowed or in the baseline
 
 
 def open_all(request: Request) -> tuple[Project, ...]:
@@ -129,8 +133,11 @@ def open_project(settings: Config, migrations: Migrations, request: Request) -> 
     )
     history = _history(root, framework, path, options, request.stdin)
     _require_readable_names(history)
+    said = {STDIN: request.stdin.text} if request.stdin else {}
+    history = locked.with_released(settings, history, path, {**options.overrides, **said})
     today = request.today or date.today().isoformat()  # noqa: DTZ011 - the user's own calendar
-    return Project(settings, migrations, history, path, today)
+    entries = baseline.load(root / baseline.NAME) or ()
+    return Project(settings, migrations, history, path, today, entries, request.everything)
 
 
 def _found(root: Path, migrations: Migrations, stdin: Standard | None) -> tuple[str | None, Path]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
-from migsafe.model.dataclass import dataclass
 from migsafe.model.migration import Dialect
 
 _SUPPOSED = {Dialect.POSTGRES: "14", Dialect.MYSQL: "8.0.12"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -184,9 +184,12 @@ def _own(program: Path) -> PostgresServer:
         raise
 
 
-def found() -> Iterator[Path]:
-    """The programs `postgres` of this machine, in the order in which one is taken."""
-    yield from programs("postgres", (), ("initdb",))
+def found(name: str = "postgres", beside: Sequence[str] = ("initdb",)) -> Iterator[Path]:
+    """The programs of that name on this machine, in the order in which one is taken.
+
+    Only one beside which those of `beside` lie counts.
+    """
+    yield from programs(name, (), beside)
     with suppress(OSError, subprocess.SubprocessError):
         asked = subprocess.run(
             ["pg_config", "--bindir"],  # noqa: S607 - the user's own
@@ -195,9 +198,9 @@ def found() -> Iterator[Path]:
             check=True,
             timeout=10,
         )
-        yield from programs("postgres", (asked.stdout.strip(),), ("initdb",))
-    yield from programs("postgres", _PLACES, ("initdb",))
+        yield from programs(name, (asked.stdout.strip(),), beside)
+    yield from programs(name, _PLACES, beside)
     for wheel in _WHEELS:
         spec = importlib.util.find_spec(wheel)
         for folder in (spec.submodule_search_locations or ()) if spec else ():
-            yield from programs("postgres", (f"{folder}/pginstall*/bin",), ("initdb",))
+            yield from programs(name, (f"{folder}/pginstall*/bin",), beside)

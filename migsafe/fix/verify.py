@@ -26,7 +26,7 @@ class Judged:
 
     def counted(self, least: Severity = Severity.NOTE) -> Counter[str]:
         """How often each rule speaks, wherever it does; those about old rows count as one."""
-        told = (f for f in self.findings if f.severity >= least and not f.suppressed)
+        told = (f for f in self.findings if f.severity >= least and f.open)
         return Counter(
             "a question about old rows" if f.rule in self.of_rows else f.rule for f in told
         )

@@ -213,6 +213,7 @@ def _finding(draft: Draft, facts: sqlite3.Connection) -> Finding:
         detail=draft.detail,
         evidence=tuple(_evidence(draft.row)),
         blast=draft.blast,
+        launch=draft.blast is not None and draft.failure is not None and draft.failure.launch,
     )
 
 

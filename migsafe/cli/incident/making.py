@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
@@ -14,7 +15,7 @@ from migsafe.cli.incident import fixture
 from migsafe.cli.incident.fixture import Source
 from migsafe.cli.incident.proposal import Proposal, Scene, proposals
 from migsafe.cli.project import Project, Request, open_project
-from migsafe.errors import UsageError
+from migsafe.errors import BrokenHistory, NothingToCheck, UsageError
 from migsafe.incident import drafts
 from migsafe.incident.questions import Known
 from migsafe.model.incident import Impact, Safeguard
@@ -60,24 +61,23 @@ def _repaired(project: Project, case: FailingCase, fixed: Path) -> Source:
     """A checkout of its own, or the project with other migrations in the place of its own."""
     if not fixed.exists():
         raise UsageError(f"--fixed {fixed} does not exist")
-    found = _opened(project, case, fixed)
-    version = case.version
-    if version is not None and found.project.history.get(version) is None:
-        raise UsageError(
-            f"the repaired migrations do not know {version}, the old database's version",
-            hint="the repair comes after the same old migrations",
-        )
-    return found
+    if fixed.is_file():
+        return _with_texts(project, {_stands_for(project, case, fixed): fixed})
+    same = {m.path: fixed / Path(m.path).name for m in project.history.migrations}
+    found = {path: file for path, file in same.items() if file.is_file()}
+    whole = _whole(project, fixed)
+    if whole is not None and _knows(whole, case.version):
+        return Source(whole)
+    if found:
+        return _with_texts(project, found)
+    raise UsageError(
+        f"--fixed {fixed} holds no repair of these migrations",
+        hint="the repair stands in a file of the same name, or comes after the same old migrations",
+    )
 
 
-def _opened(project: Project, case: FailingCase, fixed: Path) -> Source:
-    settings, migrations = project.config, project.migrations
-    if (fixed / config.NAME).is_file():
-        settings = config.load(fixed.resolve())
-        return Source(open_project(settings, settings.migrations[0], Request()))
-    if fixed.is_dir():
-        moved = replace(migrations, path=str(fixed.resolve()))
-        return Source(open_project(settings, moved, Request()))
+def _stands_for(project: Project, case: FailingCase, fixed: Path) -> str:
+    """The migration that a file repairs: the one of that name, else the guilty one."""
     named = [m.path for m in project.history.migrations if Path(m.path).name == fixed.name]
     place = named[0] if named else case.path
     if not place:
@@ -85,9 +85,28 @@ def _opened(project: Project, case: FailingCase, fixed: Path) -> Source:
             f"--fixed {fixed} is named like no migration, and the failure is not in one",
             hint="give the folder of the repaired migrations",
         )
-    text = fixed.read_text(encoding="utf-8-sig")
-    texts = {place: text}
-    return Source(open_project(settings, migrations, Request(texts=texts)), texts)
+    return place
+
+
+def _whole(project: Project, fixed: Path) -> Project | None:
+    """The folder as a history of its own; None where it is none."""
+    settings, migrations = project.config, project.migrations
+    if (fixed / config.NAME).is_file():
+        settings = config.load(fixed.resolve())
+        return open_project(settings, settings.migrations[0], Request())
+    with suppress(NothingToCheck, BrokenHistory):
+        return open_project(settings, replace(migrations, path=str(fixed.resolve())), Request())
+    return None
+
+
+def _knows(project: Project, version: str | None) -> bool:
+    return version is None or project.history.get(version) is not None
+
+
+def _with_texts(project: Project, files: Mapping[str, Path]) -> Source:
+    texts = {path: file.read_text(encoding="utf-8-sig") for path, file in files.items()}
+    request = Request(texts=texts)
+    return Source(open_project(project.config, project.migrations, request), texts)
 
 
 # -- the working folder of a draft -----------------------------------------------------------------

@@ -54,8 +54,8 @@ _SHOWN = 5
 @click.option(
     "--fixed",
     type=click.Path(path_type=Path),
-    help="The repair, which the rule must pass: a migration, a folder of migrations, or a checkout"
-    " with a migsafe.toml of its own.",
+    help="The repair, which the rule must pass: a migration, a folder of those that changed or of"
+    " all, or a checkout with a migsafe.toml of its own.",
 )
 @click.option("--id", "identifier", default="", help="The incident's id (default: the hazard's).")
 @click.option("--hazard", default="", help="What a new rule is called (default: from the failure).")
@@ -167,15 +167,13 @@ def _failing(project: Project, run: str | None, finding: str, story: str) -> Fai
 
 def _tell_seed(material: making.Material) -> None:
     seed = material.seed
-    kept = "yes" if seed.checks.failure_kept else "no"
-    click.echo(
-        f"database: {seed.rows_before:,} rows made {seed.total:,}"
-        f" in {seed.replays} replays, the failure is still there: {kept}"
-    )
+    kept = "it still fails" if seed.checks.failure_kept else "the failure cannot be repeated on it"
+    rows = f"{seed.rows_before:,} row{'' if seed.rows_before == 1 else 's'}"
+    click.echo(f"database: {rows} reduced to {seed.total:,}; {kept} ({seed.replays} replays)")
     if seed.masked:
-        click.echo(f"values: {seed.masked_values} replaced, none of the originals is left")
+        click.echo(f"values: none of the originals is left ({seed.masked_values} replaced)")
     elif seed.total:
-        click.echo("values: kept as they are, as you asked")
+        click.echo("values: some are kept as they are, as you asked")
 
 
 def _proposal(

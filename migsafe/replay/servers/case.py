@@ -86,17 +86,20 @@ def _scenarios(
     template = plan.templates[sample.path]
     prober.all(template, When.BEFORE)
     deep = sample.path in plan.base.deep
+    unseen: tuple[tuple[str, str], ...] = ()
     with copied(plan, template) as database:
         attempt = upgrade(plan, database, pending, prober.before_statement, log.after)
         seen = [observed(r, "ignored-error") for r in attempt.ignored]
         if attempt.raised is not None:
             seen.append(observed(attempt.raised))
         else:
-            seen += _after(plan, template, pending, database, attempt)
+            states = looks.state(plan, template), looks.state(plan, database)
+            seen += _after(plan, pending, (template, database), attempt, states)
+            unseen = tuple(looks.not_compared(*states))
             prober.all(database, When.AFTER)
         seen = list(watch.placed(plan, template, pending, seen))
         straight = outcome_of(sample, Scenario.STRAIGHT, tuple(seen))
-        yield replace(straight, probes=tuple(prober.results), ran=attempt.ran)
+        yield replace(straight, probes=tuple(prober.results), ran=attempt.ran, unseen=unseen)
         if attempt.raised is None:
             again = _second(plan, database)
             yield outcome_of(sample, Scenario.SECOND_LAUNCH, again)
@@ -139,12 +142,12 @@ def observed(raised: Raised, kind: str = "") -> Observation:
 
 def _after(
     plan: ServerPlan,
-    template: str,
     pending: tuple[Migration, ...],
-    database: str,
+    names: tuple[str, str],
     attempt: Attempt,
+    states: tuple[looks.State, looks.State],
 ) -> list[Observation]:
-    states = looks.state(plan, template), looks.state(plan, database)
+    template, database = names
     seen = looks.compare(plan, pending, attempt, states)
     seen += looks.sequences(plan, looks.behind(plan, template), database)
     seen += looks.launched(plan, database, template)

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from migsafe.engines.postgres_archive import folder_bytes, is_archive
 from migsafe.engines.postgres_session import first_word
 from migsafe.engines.session import ServerError, Session
 from migsafe.errors import UnreadableSample
@@ -16,7 +17,8 @@ from migsafe.model.migration import Dialect, Statement
 from migsafe.replay.servers.running import told
 from migsafe.sql.split import split
 
-SUFFIXES = (".sql", ".sql.gz")
+ARCHIVES = (".dump", ".pgdump", ".tar")
+"""Suffixes of what pg_dump writes besides SQL; any of them may also hold SQL."""
 _COPY = re.compile(r"COPY\b[^;]*\bFROM\s+STDIN\b", re.IGNORECASE)
 _ELSEWHERE = re.compile(r"(?:USE|(?:CREATE|DROP|ALTER)\s+(?:DATABASE|SCHEMA))\b", re.IGNORECASE)
 _RIGHTS = re.compile(
@@ -30,6 +32,8 @@ _RIGHTS = re.compile(
 def read(path: Path, name: str) -> bytes:
     """The dump's bytes. Raises UnreadableSample."""
     try:
+        if path.is_dir():
+            return folder_bytes(path)
         data = path.read_bytes()
         return gzip.decompress(data) if path.suffix.lower() == ".gz" else data
     except OSError as error:
@@ -44,12 +48,8 @@ def load(session: Session, data: bytes, dialect: Dialect, name: str) -> None:
 
     What names another database is passed over, and so are the errors of roles and settings.
     """
-    if data[:5] == b"PGDMP":
-        raise UnreadableSample(
-            "the dump is in pg_dump's custom format",
-            place=name,
-            hint="make it plain SQL: pg_restore --file=sample.sql sample.dump",
-        )
+    if is_archive(data):
+        raise UnreadableSample("it is an archive of PostgreSQL's pg_dump, not SQL", place=name)
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:

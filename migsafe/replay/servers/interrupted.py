@@ -45,6 +45,13 @@ class Log:
         """Positions in `sent`; everything up to there is committed."""
         return [at for at, sent in enumerate(self.sent) if self._stays(sent)]
 
+    @property
+    def done(self) -> int:
+        """How many statements it takes until nothing but the end of a transaction is left."""
+        words = [first_word(sent.sql) if sent.place.path else "" for sent in self.sent]
+        left = _QUIET | _CLOSES | {""}
+        return max((at + 1 for at, word in enumerate(words) if word not in left), default=0)
+
     def _stays(self, sent: Sent) -> bool:
         word = first_word(sent.sql)
         if word in _CLOSES:
@@ -62,14 +69,15 @@ def check(
     """Kill the run at each moment and start it again; what fails then, and how often was tried."""
     seen: dict[object, Observation] = {}
     tried = 0
-    for at in _spread(log.moments):
+    for at in spread(log.moments):
         tried += 2
         for found in _at(plan, template, pending, log.sent[: at + 1]):
             seen.setdefault((found.place, found.error, found.name), found)
     return list(seen.values()), tried
 
 
-def _spread(moments: list[int]) -> list[int]:
+def spread(moments: list[int]) -> list[int]:
+    """At most as many as are tried, evenly spread."""
     if len(moments) <= _MOST:
         return moments
     return [moments[i * len(moments) // _MOST] for i in range(_MOST)]
@@ -80,12 +88,12 @@ def _at(
 ) -> Iterator[Observation]:
     last = done[-1]
     with copied(plan, template) as database:
-        if not _killed(plan, database, pending, len(done)):
+        if not killed(plan, database, pending, len(done)):
             return  # this run took another way
         index = _built_concurrently(last)
         if index:
             _leave_invalid(plan, database, index)
-        attempt = upgrade(plan, database, _left(plan, pending, last))
+        attempt = upgrade(plan, database, left_after(plan, pending, last))
         if attempt.raised is not None:
             yield _stopped(last, attempt.raised, index)
         elif index and _is_invalid(plan, database, index):
@@ -97,7 +105,7 @@ def _at(
             )
 
 
-def _killed(
+def killed(
     plan: ServerPlan, database: str, pending: tuple[Migration, ...], statements: int
 ) -> bool:
     """Run until so many statements are done; False where there were fewer."""
@@ -119,7 +127,9 @@ def _killed(
     return count >= statements
 
 
-def _left(plan: ServerPlan, pending: tuple[Migration, ...], last: Sent) -> tuple[Migration, ...]:
+def left_after(
+    plan: ServerPlan, pending: tuple[Migration, ...], last: Sent
+) -> tuple[Migration, ...]:
     """What the next run has to do: Alembic asks its own table, others begin the file anew."""
     if plan.runner is not None:
         return pending

@@ -68,7 +68,7 @@ def _rows(
     before: State, after: State, pending: tuple[Migration, ...], lineage: Lineage
 ) -> Iterator[Observation]:
     """The checks that SQLite's replay makes, on mirrors of the tables that are in both."""
-    left = {fold_name(n) for n in (*before.rows.left_out, *after.rows.left_out)}
+    left = {fold_name(name) for name, _ in _left_out(before, after)}
     old = before.rows.data
     with closing(engine.clone(after.rows.data)) as database:
         with engine.attached_old(database, old), closing(engine.clone(old)) as pristine:
@@ -79,6 +79,19 @@ def _rows(
         yield from found
         if not left:
             yield from checks.foreign_keys(old, database, origin)
+
+
+def _left_out(*states: State) -> dict[tuple[str, str], None]:
+    return dict.fromkeys(each for s in states for each in s.rows.left_out)
+
+
+def not_compared(before: State, after: State) -> Iterator[tuple[str, str]]:
+    """What `compare` did not look at, and why: tables that are too large for it."""
+    left = _left_out(before, after)
+    yield from ((f"rows of {table}", why) for table, why in left)
+    if left:
+        tables = " and ".join(dict.fromkeys(table for table, _ in left))
+        yield "foreign keys in all rows", f"{tables} cannot be compared"
 
 
 def _without(schema: Schema, names: Collection[str]) -> Schema:

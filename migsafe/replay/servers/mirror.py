@@ -23,14 +23,15 @@ _INTEGERS = frozenset({
     "smallint", "integer", "bigint", "tinyint", "mediumint", "int", "serial", "bigserial",
 })  # fmt: skip
 _LONGEST = 2**63
+_UNREADABLE = "the server refuses to read them"
 
 
 @dataclass(frozen=True, slots=True)
 class Mirror:
-    """The bytes of the SQLite database, and the tables that were too large for it."""
+    """The bytes of the SQLite database, and the tables that are not in it, each with the reason."""
 
     data: bytes
-    left_out: tuple[str, ...] = ()
+    left_out: tuple[tuple[str, str], ...] = ()
 
 
 def mirror(
@@ -38,10 +39,10 @@ def mirror(
 ) -> Mirror:
     """Every table of the schema with its rows: keys and references declared, JSON in one spelling.
 
-    Tables named in `ignore` are left out; so are those beyond the `LIMIT` of rows.
+    Tables named in `ignore` are left out; so are those beyond the `LIMIT` of rows, which are told.
     """
     hidden = {fold_name(name) for name in ignore}
-    left: list[str] = []
+    left: list[tuple[str, str]] = []
     room = LIMIT
     with closing(sqlite3.connect(":memory:", isolation_level=None)) as copy:
         copy.execute("PRAGMA foreign_keys = OFF")
@@ -50,22 +51,27 @@ def mirror(
         for key, table in sorted(schema.tables.items()):
             if key in hidden or not table.columns:
                 continue
-            room -= _count(session, table, dialect)
-            if room < 0:
-                left.append(table.name)
-                room = 0
+            count = _count(session, table, dialect)
+            if count is None or count > room:
+                left.append((table.name, _UNREADABLE if count is None else too_many()))
                 continue
+            room -= count
             copy.execute(_definition(table))
             _fill(copy, session, table, dialect)
         copy.execute("COMMIT")
         return Mirror(copy.serialize(), tuple(left))
 
 
-def _count(session: Session, table: Table, dialect: Dialect) -> int:
+def too_many() -> str:
+    """Why a table beyond the limit is left out."""
+    return f"more than {LIMIT:,} rows of all tables together are not compared"
+
+
+def _count(session: Session, table: Table, dialect: Dialect) -> int | None:
     try:
         return int(session.execute(f"SELECT count(*) FROM {named(dialect, table.name)}")[0][0])
     except ServerError:
-        return LIMIT + 1
+        return None
 
 
 def _shown(table: Table) -> list[Column]:

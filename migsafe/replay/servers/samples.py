@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from migsafe.engines import postgres_archive as archive
 from migsafe.engines.servers import Server
 from migsafe.engines.session import ServerError, Session
 from migsafe.errors import ConfigError, MigsafeError, UnreadableSample
@@ -54,11 +56,11 @@ def load(
             f"the samples folder {folder.name} does not exist", hint="see [samples] path"
         )
     known = listing.listed(folder / listing.LIST) if folder.is_dir() else {}
-    listing.require_files(known, folder)
+    listing.require_files((n for n in known if not archive.is_folder(folder / n)), folder)
     found: list[Sample] = []
     errors: list[MigsafeError] = []
     loaded = Loaded()
-    for path in listing.files(folder):
+    for path in _files(folder):
         entry = known.get(path.relative_to(folder).as_posix() if folder.is_dir() else path.name)
         try:
             found.append(
@@ -67,6 +69,29 @@ def load(
         except UnreadableSample as error:
             errors.append(error)
     return Loaded(tuple(found), tuple(errors), loaded.templates, loaded.schemas)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Files of the kinds that some server writes, and folders that are an archive."""
+    if archive.is_folder(folder):
+        return iter((folder,))
+    inside = (p.parent for p in folder.rglob(archive.CONTENTS))
+    listed = (*listing.files(folder, (*listing.SUFFIXES, *dumps.ARCHIVES)), *inside)
+    return iter(sorted(set(listed)))
+
+
+def _read(path: Path, name: str, dialect: Dialect) -> tuple[bytes, str]:
+    """The sample as SQL, and the digest of what it was before. Raises UnreadableSample."""
+    folder = path.is_dir()
+    if not folder and not name.lower().removesuffix(".gz").endswith((".sql", *dumps.ARCHIVES)):
+        raise UnreadableSample(
+            "it is no SQL dump", place=name, hint=f"write one with {_TOOLS[dialect]}"
+        )
+    data = dumps.read(path, name)
+    digest = hashlib.sha256(data).hexdigest()
+    if dialect is Dialect.POSTGRES and (folder or archive.is_archive(data)):
+        return archive.script(path if folder else data, name), digest
+    return data, digest
 
 
 def _one(
@@ -78,11 +103,7 @@ def _one(
 ) -> Sample:
     history, revision_of, where = of
     name = path.relative_to(root).as_posix() if path.is_relative_to(root) else str(path)
-    if not name.lower().endswith(dumps.SUFFIXES):
-        raise UnreadableSample(
-            "it is no SQL dump", place=name, hint=f"write one with {_TOOLS[where.dialect]}"
-        )
-    data = dumps.read(path, name)
+    data, digest = _read(path, name, where.dialect)
     database = where.server.create_database()
     session = where.server.connect(database)
     try:
@@ -104,7 +125,6 @@ def _one(
         revision = listing.by_folder(path, history, revision_of, name)
     loaded.templates[name] = database
     loaded.schemas.setdefault(revision, schema)
-    digest = hashlib.sha256(data).hexdigest()
     return Sample(name, revision, data, digest, entry.weight, tracked, True)
 
 
