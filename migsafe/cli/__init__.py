@@ -19,7 +19,7 @@ COMMANDS = {
     "incident": "keep incidents: the page, the messages to users, the rule that guards",
     "facts": "write the evidence as a SQLite file",
     "release": "lock the migrations that a version ships",
-    "baseline": "the findings that were there before migsafe was",
+    "baseline": "take migsafe up with the findings that are there already",
     "init": "detect the framework, write migsafe.toml and the hook",
 }
 """Name and one line of each command, so that `--help` need not import them."""

@@ -259,7 +259,6 @@ def _numbered(findings: Iterable[Finding]) -> Iterator[Finding]:
 def _suppressed(finding: Finding, suppressions: tuple[Suppression, ...]) -> Finding:
     for s in suppressions:
         same = (s.rule, s.path) == (finding.rule, finding.path)
-        same = same and (bool(s.until) or finding.severity < Severity.BLOCKER)
         if same and s.lines[0] <= finding.line <= s.lines[1]:
             return replace(finding, suppressed=s)
     return finding

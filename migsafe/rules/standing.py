@@ -99,7 +99,7 @@ def _allowed(finding: Finding, holding: list[Suppress], c: Circumstances) -> Fin
     if finding.suppressed:
         return finding
     for s in holding:
-        if _speaks_of(s, finding) and (s.until or finding.severity < Severity.BLOCKER):
+        if _speaks_of(s, finding):
             file = c.config.file.name if c.config.file else ""
             made = Suppression(s.rule, file, 0, (0, 0), s.reason, s.until)
             return replace(finding, suppressed=made)
@@ -194,8 +194,8 @@ def _remarks(
     what: str, place: str, until: str, there: Iterable[Finding], c: Circumstances
 ) -> Iterator[Note]:
     yield from _ending(what, place, until, c)
-    if not until and any(f.open and f.severity is Severity.BLOCKER for f in there):
-        yield Note(what, f"{place}: a blocker is allowed for a time only: say until when")
+    if not until and any(f.severity is Severity.BLOCKER for f in there):
+        yield Note(what, f"{place}: a blocker is allowed without an end: say until when")
 
 
 def _ending(what: str, place: str, until: str, c: Circumstances) -> Iterator[Note]:
