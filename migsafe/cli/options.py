@@ -12,7 +12,7 @@ import click
 from migsafe.model.migration import Dialect
 from migsafe.model.rule import Severity
 
-FORMATS = ("text", "json")
+FORMATS = ("text", "json", "sarif", "gitlab", "github", "junit", "markdown", "html")
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 
 

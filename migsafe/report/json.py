@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from migsafe import __version__
+from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding, Suppression
 from migsafe.model.outcome import Blast, Failure
 from migsafe.model.report import MutationScore, ReplaySummary, Report
@@ -30,14 +31,15 @@ def document(report: Report) -> dict[str, Any]:
         "tool": {"name": "migsafe", "version": __version__, "command": report.command},
         "verdict": str(report.conclusion),
         "fail_on": str(report.fail_on),
+        "max_blast": report.max_blast,
         "checked": {
             "framework": report.framework,
             "dialect": report.dialect,
             "migrations": report.migrations,
             "statements": report.statements,
         },
-        "findings": [_finding(f) for f in report.findings],
-        "not_run": [{"what": n.what, "why": n.why} for n in report.not_run],
+        "findings": [_finding(report, f) for f in report.findings],
+        "not_run": [_not_run(n) for n in report.not_run],
         "notes": [{"what": n.what, "why": n.why} for n in report.notes],
         "replay": _replay(report.replay),
         "timings": seconds,
@@ -49,11 +51,16 @@ def document(report: Report) -> dict[str, Any]:
     return made
 
 
-def _finding(finding: Finding) -> dict[str, Any]:
+def _not_run(item: NotRun) -> dict[str, Any]:
+    return {"what": item.what, "why": item.why, "failed": item.failed}
+
+
+def _finding(report: Report, finding: Finding) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "title": finding.title,
         "severity": str(finding.severity),
+        "fails": report.fails(finding),
         "confidence": str(finding.confidence),
         "message": finding.message,
         "detail": list(finding.detail),

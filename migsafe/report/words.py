@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from posixpath import join, normpath
 from textwrap import dedent
 
 from migsafe.model.finding import Finding
+from migsafe.model.fix_for import Trouble
 from migsafe.model.outcome import Blast, Observation
 from migsafe.model.report import ReplaySummary, Report
 from migsafe.model.rule import Severity
@@ -110,7 +112,8 @@ def by_version(blast: Blast) -> str:
 
 def remedy(finding: Finding) -> tuple[str, str]:
     """What to do instead: its first line, and the rest (mostly SQL), "" for none."""
-    first, _, rest = dedent(finding.remedy).strip("\n").partition("\n")
+    lines = map(printable, dedent(finding.remedy).strip("\n").split("\n"))
+    first, _, rest = "\n".join(lines).partition("\n")
     return first, dedent(rest).strip("\n")
 
 
@@ -127,3 +130,29 @@ def seen(observation: Observation) -> str:
     names = ".".join(n for n in (observation.table, observation.column) if n) or observation.name
     about = observation.error or observation.detail
     return printable(": ".join(t for t in (observation.kind, names, about) if t))
+
+
+def placed(report: Report, path: str) -> str:
+    """The path from the root of the repository, as forges want it, with forward slashes."""
+    return normpath(join(report.where, path))
+
+
+def troubles(report: Report) -> Iterator[tuple[str, Trouble]]:
+    """What a hotfix makes of each kind of database: whose trouble it is, and the trouble."""
+    if report.fix_for is not None:
+        for population in report.fix_for.populations:
+            yield from ((f"databases {population.kind}", t) for t in population.troubles)
+
+
+def shown(finding: Finding) -> bool:
+    """Is it worth a line where there is little room: open, and more than a bare remark?"""
+    return finding.open and (finding.severity > Severity.NOTE or finding.blast is not None)
+
+
+def by_origin(replay: ReplaySummary) -> Iterator[tuple[str, int, int]]:
+    """(version, databases, those on which the app would not start), in the samples' order."""
+    broken = {path for g in replay.groups if g.launch for path in g.samples}
+    versions = dict.fromkeys(d.version for d in replay.databases)
+    for version in versions:
+        paths = [d.path for d in replay.databases if d.version == version]
+        yield version, len(paths), sum(p in broken for p in paths)

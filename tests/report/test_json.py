@@ -52,6 +52,7 @@ def test_the_whole_document():
         "rule": "some-rule",
         "title": "",
         "severity": "blocker",
+        "fails": False,
         "confidence": "high",
         "message": "größer \udcff",
         "detail": [],
@@ -75,7 +76,7 @@ def test_the_whole_document():
         "history": False,
         "baselined": False,
     }
-    assert made["not_run"] == [{"what": "a", "why": "b"}]
+    assert made["not_run"] == [{"what": "a", "why": "b", "failed": False}]
     group = made["replay"]["groups"][0]
     assert (group["kind"], group["line"], group["table"], group["samples"]) == (
         "raised",
