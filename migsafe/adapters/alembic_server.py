@@ -111,10 +111,10 @@ def _run(project: Project, target: Target, revision: str) -> None:
 
 def url_of(target: Target) -> str:
     """SQLAlchemy's URL of the database, for a driver that can be imported here."""
-    from sqlalchemy import URL  # noqa: PLC0415
+    from sqlalchemy.engine import URL  # noqa: PLC0415 - here in SQLAlchemy 1.4, too
 
     known = _DRIVERS[target.dialect]
-    driver = next((name for name in known if importlib.util.find_spec(name)), None)
+    driver = next((name for name in known if _usable(target.dialect, name)), None)
     if driver is None:
         raise ReplayAborted(
             f"no driver for {target.dialect} can be imported",
@@ -130,6 +130,12 @@ def url_of(target: Target) -> str:
         query=_socket(target, driver),
     )
     return url.render_as_string(hide_password=False)
+
+
+def _usable(dialect: Dialect, driver: str) -> bool:
+    """Is the driver there, and does this SQLAlchemy know it (psycopg: from 2.0 on)?"""
+    known = f"sqlalchemy.dialects.{_BACKENDS[dialect]}.{_NAMES.get(driver, driver)}"
+    return all(importlib.util.find_spec(name) is not None for name in (driver, known))
 
 
 def _socket(target: Target, driver: str) -> dict[str, str]:

@@ -47,6 +47,7 @@ class Tracer:
     failed: Sent | None = None
     _muted: bool = False
     _known: dict[str, tuple[Found, ...]] = field(default_factory=dict)
+    _scripts: dict[str, Path | None] = field(default_factory=dict)
 
     def sent(self, sql: str, connection: sqlite3.Connection, many: bool) -> Sent | None:
         """The statement with its place; None while a callback asks questions of its own."""
@@ -76,7 +77,15 @@ class Tracer:
         return "", 0
 
     def _script(self, name: str) -> Path | None:
-        """The file, where it lies in a folder of revisions."""
+        """The file, where it lies in a folder of revisions.
+
+        Every statement asks it of every frame, so that each name is looked up only once.
+        """
+        if name not in self._scripts:
+            self._scripts[name] = self._looked_up(name)
+        return self._scripts[name]
+
+    def _looked_up(self, name: str) -> Path | None:
         if name.startswith("<"):
             return None
         file = Path(os.path.realpath(name))

@@ -17,7 +17,15 @@ from migsafe import adapters
 from migsafe.analyse import analyse, read, wrapped
 from migsafe.cli import exploration, keep_failing, old_engines, options, output, replayed
 from migsafe.cli.launch_files import launch_plan
-from migsafe.cli.project import Project, Request, open_all, passed_over, relative
+from migsafe.cli.project import (
+    Project,
+    Request,
+    in_repository,
+    open_all,
+    passed_over,
+    relative,
+)
+from migsafe.cli.replayed import gated
 from migsafe.engines import sqlite as engine
 from migsafe.errors import (
     ConfigError,
@@ -84,6 +92,14 @@ _APART = {Scenario.STEP_BY_STEP, Scenario.MADE, Scenario.OTHER_START}
     help="The old databases, a folder or one file (overrides [samples] path).",
 )
 @click.option(
+    "--max-blast",
+    type=click.FloatRange(0, 1),
+    metavar="SHARE",
+    help="What a replay shows fails only where it may hit more than this share of users (0 to 1):"
+    " the upper bound of its interval counts. Where the app does not start, it then fails at any"
+    " severity.",
+)
+@click.option(
     "--keep-failing",
     "folder",
     type=click.Path(path_type=Path),
@@ -101,6 +117,7 @@ def command(
     mutate: bool,
     mutants: int | None,
     old: Path | None,
+    max_blast: float | None,
     incident: str | None,
     broken: Path | None,
     folder: Path | None,
@@ -133,7 +150,10 @@ def command(
     limit = mutants or (LIMIT if mutate else 0)
     fix_for = Wanted(incident or "", broken, config) if incident or broken else None
     checked = check(project, least, Effort(jobs, timeout, made, limit, keep, fix_for))
-    report = replace(checked, seconds=time.perf_counter() - started)
+    where = in_repository(project.config.root)
+    report = replace(checked, seconds=time.perf_counter() - started, where=where)
+    if max_blast is not None:
+        report = gated(report, max_blast)
     output.write(report, format_, written, color, -1 if quiet else verbose)
     return output.exit_code(report)
 

@@ -184,13 +184,21 @@ def _require_role(plan: ServerPlan, server: Server) -> None:
         raise ConfigError("engine.run_as is for PostgreSQL only", hint="leave it out")
     with closing(server.connect(plan.address.database)) as session:
         name = plan.run_as.replace("'", "''")
-        if session.execute(f"SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = '{name}'"):
-            return
-        if not plan.ours:
+        there = session.execute(f"SELECT 1 FROM pg_catalog.pg_roles WHERE rolname = '{name}'")
+        if not there and not plan.ours:
             raise ConfigError(
                 f"the server has no role {plan.run_as}", hint="see [engine] run_as: CREATE ROLE"
             )
-        session.execute(f"CREATE ROLE {quoted(plan.dialect, plan.run_as)}")
+        role = quoted(plan.dialect, plan.run_as)
+        if not there:
+            session.execute(f"CREATE ROLE {role}")
+        try:
+            session.execute(f"SET ROLE {role}")
+        except ServerError as error:
+            raise ConfigError(
+                f"the user of [engine] dsn may not become {plan.run_as}: {told(error)}",
+                hint=f"GRANT {role} TO that user, or leave [engine] run_as out",
+            ) from error
 
 
 def _deep(found: tuple[Sample, ...]) -> frozenset[str]:
@@ -329,7 +337,8 @@ def _missing(project: Project, ran: _Ran) -> Iterator[NotRun]:
     if project.config.launch.models:
         yield NotRun("[launch] models", "read on SQLite only")
     if ran.plan.live_traffic and ran.plan.dialect is not Dialect.POSTGRES:
-        yield NotRun("queues and deadlocks with a running service", "played on PostgreSQL only")
+        what = "deadlocks with a running service, and rows gone through under a lock"
+        yield NotRun(what, "watched on PostgreSQL only")
     yield from _old_version(project, ran.server)
 
 

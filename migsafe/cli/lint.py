@@ -20,6 +20,7 @@ from migsafe.cli.project import (
     Request,
     Standard,
     focus,
+    in_repository,
     open_all,
     passed_over,
 )
@@ -83,7 +84,8 @@ def command(
     least = Severity.parse(fail_on) if fail_on else projects[0].config.fail_on
     done = _rewritten(projects, files, request, mode) if mode else None
     reports = [lint(p, files, least) for p in (done.projects if done else projects)]
-    report = replace(_together(reports), seconds=time.perf_counter() - started)
+    where = in_repository(projects[0].config.root)
+    report = replace(_together(reports), seconds=time.perf_counter() - started, where=where)
     if mode == "fix" and done:
         report = replace(report, rewrites=done.rewrites)
     shown = done.diff if mode == "diff" and done else None

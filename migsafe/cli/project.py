@@ -215,6 +215,16 @@ def relative(path: Path, root: Path) -> str:
     return Path(os.path.relpath(os.path.normpath(absolute), root)).as_posix()
 
 
+def in_repository(root: Path) -> str:
+    """The project's folder inside the repository around it, "" where they are the same."""
+    resolved = root.resolve()
+    for folder in (resolved, *resolved.parents):
+        if (folder / ".git").exists():
+            found = resolved.relative_to(folder).as_posix()
+            return "" if found == "." else found
+    return ""
+
+
 _CODE = re.compile(r"[VR]?\d.*\.(go|py|kt|java|rs|ts|js|rb|php|cs|swift)", re.IGNORECASE)
 _SHOWN = 5
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from migsafe.cli.judging import asked, judge
 from migsafe.cli.lint import conclude, unknown_rules
 from migsafe.cli.project import Project
 from migsafe.errors import MigsafeError
 from migsafe.model.evidence import Evidence, NotRun
+from migsafe.model.fix_for import Trouble
 from migsafe.model.outcome import Outcome, Scenario, Verdict
-from migsafe.model.report import Database, ReplaySummary, Report
+from migsafe.model.report import Conclusion, Database, ReplaySummary, Report
 from migsafe.model.rule import Rule, Severity
 from migsafe.model.sample import BASE
 
@@ -60,6 +61,21 @@ def report(
         gone=result.gone,
         judged=tuple(m.path for m in history.migrations if m.revision in evidence.focus),
     )
+
+
+def gated(report: Report, share: float) -> Report:
+    """The report where what a replay shows may hit up to this share of users (0 to 1)."""
+    report = replace(report, max_blast=share)
+    hotfix = any(t.severity >= report.fail_on for t in _troubles(report))
+    if hotfix or any(map(report.fails, report.findings)):
+        return replace(report, conclusion=Conclusion.UNSAFE)
+    unchecked = any(n.failed for n in report.not_run)
+    return replace(report, conclusion=Conclusion.UNCHECKED if unchecked else Conclusion.SAFE)
+
+
+def _troubles(report: Report) -> Iterable[Trouble]:
+    populations = report.fix_for.populations if report.fix_for else ()
+    return (t for p in populations for t in p.troubles)
 
 
 def _unread(errors: Iterable[MigsafeError]) -> Iterable[NotRun]:

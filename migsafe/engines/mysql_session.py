@@ -41,6 +41,7 @@ class MysqlSession:
         self._error = pymysql.err.MySQLError
         self._address = address
         self.database = database
+        self.columns: tuple[str, ...] = ()
         try:
             self._connection = pymysql.connect(
                 host=address.host or None,
@@ -74,9 +75,11 @@ class MysqlSession:
     def _run(self, sql: str) -> Rows:
         if self._closed:
             raise ServerError("2006", "the connection is closed", lost=True)
+        self.columns = ()
         try:
             with self._connection.cursor() as cursor:
                 cursor.execute(sql)
+                self.columns = tuple(str(c[0]) for c in cursor.description or ())
                 rows = list(cursor.fetchall())
                 while cursor.nextset():  # a procedure that is called gives several
                     pass

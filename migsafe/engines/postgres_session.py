@@ -32,6 +32,7 @@ class PostgresSession:
         self._errors = exceptions
         self._address = address
         self.database = database
+        self.columns: tuple[str, ...] = ()
         try:
             self._core = core.CoreConnection(
                 address.user,
@@ -66,8 +67,11 @@ class PostgresSession:
     def _run(self, ask: Callable[[], Any], sql: str) -> Rows:
         if self._closed:
             raise ServerError(_LOST, "the connection is closed", lost=True)
+        self.columns = ()
         try:
-            return [tuple(row) for row in ask().rows or ()]
+            answer = ask()
+            self.columns = tuple(str(c["name"]) for c in answer.columns or ())
+            return [tuple(row) for row in answer.rows or ()]
         except self._errors.DatabaseError as error:
             raise _error(error.args[0]) from None
         except self._errors.InterfaceError as error:

@@ -42,7 +42,12 @@ class ServerError(Exception):
 
 
 class Session(Protocol):
-    """A connection in autocommit mode, as the server's own client would open it."""
+    """A connection in autocommit mode, as the server's own client would open it.
+
+    `columns` are the names of the columns that the last statement gave, () for none.
+    """
+
+    columns: tuple[str, ...]
 
     @property
     def database(self) -> str:

@@ -172,7 +172,7 @@ def _scenarios(plan: Plan, sample: Sample, pending: tuple[Migration, ...]) -> It
         unproven.require_blame(plan, sample, pending, attempt.raised)
         slow = attempt.raised.slow or not pending
         step_by_step = attempt.raised if slow else _step_by_step(plan, sample, pending)
-        seen.append(_raised(attempt.raised, _comparison(attempt.raised, step_by_step)))
+        seen.append(_raised(attempt.raised, comparison(attempt.raised, step_by_step)))
         yield _finished(sample, Scenario.STRAIGHT, seen, attempt, prober)
         yield _outcome(sample, Scenario.STEP_BY_STEP, _of_attempt(step_by_step))
         return
@@ -333,7 +333,8 @@ def _raised(raised: Raised, detail: str = "") -> Observation:
     return Observation(kind, raised.place, error=raised.message, detail=detail)
 
 
-def _comparison(raised: Raised, step_by_step: Raised | None) -> str:
+def comparison(raised: Raised, step_by_step: Raised | None) -> str:
+    """What becomes of an error of all in one go where the migrations run one at a time."""
     if step_by_step is None:
         return "one migration at a time it comes through: only the jump in one go fails"
     if step_by_step.place != raised.place:

@@ -148,7 +148,7 @@ def _blame(item: _Watched, sent: list[Sent]) -> Observation | None:
     seen, culprit = item.observation, sent[at]
     if seen.kind in {"invariant", "old-query"}:
         # The query stays the place; the statement that broke it is said beside it.
-        told = f"broken by {_where(culprit.place)}"
+        told = "; ".join(filter(None, (seen.detail, f"broken by {_where(culprit.place)}")))
         return replace(seen, detail=told, culprit=culprit.place)
     own = fold_name(seen.table) if at == item.guilty else ""
     meant = seen.deliberate or _deliberate(seen, culprit.operations, own)

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from migsafe.engines.mysql import MysqlServer
 from tests.conftest import Files, Run
 
 Project = Callable[..., Path]
@@ -233,10 +234,64 @@ def test_no_value_of_a_row_is_told(project: Project, inside: Program) -> None:
     assert secret not in run.out + run.err
 
 
+MYSQL = """
+CREATE TABLE account (id int PRIMARY KEY, name varchar(20));
+CREATE TABLE project (id int PRIMARY KEY, account_id int);
+INSERT INTO account VALUES (1, 'a'); INSERT INTO project VALUES (1, 1);
+"""
+
+
 @pytest.mark.usefixtures("mysql")
-def test_mysql_says_what_is_not_played(project: Project, inside: Program) -> None:
-    old = "CREATE TABLE account (id int PRIMARY KEY, name text);\n"
-    made = dict(files("ALTER TABLE account ADD COLUMN note text;\n", dialect="mysql"))
-    made |= {"migrations/0001_old.sql": old, "samples/old.sql": old}
-    run = inside("check", "--no-made", "--format", "json", cwd=project(made))
-    assert "queues and deadlocks with a running service" in [n["what"] for n in run.json["not_run"]]
+class TestMysql:
+    """Metadata locks of MariaDB and MySQL."""
+
+    @pytest.fixture
+    def check(self, project: Project, inside: Program) -> Callable[[str], Run]:
+        def run(change: str) -> Run:
+            made = dict(files(change, dialect="mysql"))
+            made |= {"migrations/0001_old.sql": MYSQL.split("INSERT")[0], "samples/old.sql": MYSQL}
+            return inside("check", "--no-made", "--format", "json", cwd=project(made))
+
+        return run
+
+    def test_later_reads_wait_behind_the_migration(self, check: Callable[[str], Run]) -> None:
+        run = check("CREATE TABLE fresh (id int);\nALTER TABLE account ADD COLUMN note text;\n")
+        [(severity, line, message)] = said(run, QUEUED)
+        assert (severity, line) == ("warning", 2)
+        assert "the metadata lock on account waited for an open transaction" in message
+
+    def test_two_tables_of_one_statement(self, check: Callable[[str], Run]) -> None:
+        change = "RENAME TABLE account TO customer, project TO plan;\n"
+        [(_, _, message)] = said(check(change), QUEUED)
+        assert "on account and project waited" in message
+
+    def test_a_parent_waits_as_well(self, check: Callable[[str], Run]) -> None:
+        change = "ALTER TABLE project ADD FOREIGN KEY (account_id) REFERENCES account (id);\n"
+        [(_, _, message)] = said(check(change), QUEUED)
+        assert "project" in message
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            "SET SESSION lock_wait_timeout = 5;\nALTER TABLE account ADD COLUMN note text;\n",
+            "CREATE TABLE fresh (id int);\nALTER TABLE fresh ADD COLUMN note text;\n",
+            "UPDATE account SET name = 'b';\n",
+            "CREATE VIEW names AS SELECT name FROM account;\n",
+        ],
+        ids=["gives up", "nobody uses it yet", "rows only", "a view of it"],
+    )
+    def test_nobody_waits_behind(self, check: Callable[[str], Run], change: str) -> None:
+        assert said(check(change), QUEUED) == []
+
+    def test_a_statement_that_says_itself_how_long_it_waits(
+        self, check: Callable[[str], Run], mysql: MysqlServer
+    ) -> None:
+        if mysql.product != "MariaDB":
+            pytest.skip("WAIT is MariaDB's")
+        assert said(check("ALTER TABLE account WAIT 3 ADD COLUMN note text;\n"), QUEUED) == []
+        assert said(check("ALTER TABLE account WAIT 300 ADD COLUMN note text;\n"), QUEUED)
+
+    def test_what_is_not_played_is_said(self, check: Callable[[str], Run]) -> None:
+        run = check("ALTER TABLE account ADD COLUMN note text;\n")
+        what = "deadlocks with a running service, and rows gone through under a lock"
+        assert what in [n["what"] for n in run.json["not_run"]]

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from migsafe.cli.options import FORMATS
+
 USERS = "CREATE TABLE users (id INTEGER PRIMARY KEY, email TEXT, age INTEGER);\n"
 SETTINGS = '[samples]\npath = "samples"\n'
 ENV = """import canary_module
@@ -196,6 +198,52 @@ def test_values_of_samples_are_never_told(project, inside, migration):
     assert not CANARIES.search((root / "facts.db").read_bytes().decode("latin-1"))
 
 
+EVERY_TYPE = (
+    "CREATE TABLE seeded (id INTEGER PRIMARY KEY, name TEXT UNIQUE COLLATE NOCASE, n INTEGER,"
+    " r REAL, b BLOB, day TEXT, loose, parent INTEGER REFERENCES seeded (id));\n"
+)
+SEEDED = (
+    f"INSERT INTO seeded VALUES ({NUMBER}, '{TEXT}', {NUMBER}, {NUMBER}.25, x'{BLOB}',"
+    f" '{TEXT}', '{KEY}', NULL), (8, '{KEY}', {NUMBER}, {NUMBER}.5, x'{BLOB}', NULL, {NUMBER},"
+    f" {NUMBER}), (9, '{KEY}9', NULL, NULL, NULL, '{TEXT}', x'{BLOB}', 77);\n"
+)
+HARM = (
+    "CREATE TABLE new (id INTEGER PRIMARY KEY, name TEXT, n INTEGER UNIQUE, r INTEGER, b TEXT,"
+    " day TEXT NOT NULL, loose INTEGER CHECK (loose < 5));\n"
+    "INSERT OR IGNORE INTO new SELECT id, name, n, r, b, day, loose FROM seeded;\n"
+    "UPDATE seeded SET name = upper(day), r = NULL WHERE n IS NOT NULL;\n",
+    "CREATE UNIQUE INDEX one_each ON seeded (n);\n",
+    "ALTER TABLE seeded ADD COLUMN c TEXT NOT NULL;\n",
+    "DELETE FROM seeded WHERE n IS NOT NULL; ALTER TABLE seeded DROP COLUMN day;\n",
+)
+
+
+@pytest.mark.parametrize("harm", HARM)
+@pytest.mark.parametrize("command", ["lint", "check"])
+def test_no_format_tells_a_value(project, inside, command, harm):
+    root = project(
+        {
+            "migrations/0001_a.sql": EVERY_TYPE,
+            "migrations/0002_b.sql": harm,
+            "migsafe.toml": SETTINGS
+            + '[launch]\nqueries = "launch.sql"\ninvariants = "expect.sql"\nschema = "new.sql"\n',
+            "launch.sql": "SELECT json_extract(day, '$.x') FROM seeded;\n",
+            "expect.sql": "SELECT * FROM seeded WHERE n > 0;\n",
+            "new.sql": EVERY_TYPE,
+            "samples/0001/a.sql": EVERY_TYPE + SEEDED,
+            "samples/0001/b.sql": EVERY_TYPE,
+        }
+    )
+    before = {p for p in root.rglob("*") if p.is_file()}
+    outputs = [f"--output={name}=report.{name}" for name in FORMATS]
+    run = inside(command, "-v", *outputs, cwd=root)
+    assert run.code == (1 if command == "check" else run.code)
+    assert quiet(run)
+    written = {p for p in root.rglob("*") if p.is_file()} - before
+    assert {p.name for p in written} == {f"report.{name}" for name in FORMATS}
+    assert all(quiet(p.read_text("utf-8")) for p in written)
+
+
 @pytest.mark.parametrize(
     "sample",
     [
@@ -299,7 +347,7 @@ def test_the_version_is_told_without_click(project, migsafe):
 
 
 def untimed(text: str) -> str:
-    return re.sub(r'in [\d.]+ s\b|"(?:total|replay)": [\d.]+', "", text)
+    return re.sub(r'in [\d.]+ s\b|"(?:total|replay)": [\d.]+|time="[\d.]+"', "", text)
 
 
 def test_same_input_same_bytes(project, migsafe):
@@ -323,7 +371,7 @@ def test_same_input_same_bytes(project, migsafe):
         }
     )
     for command in ("lint", "check"):
-        for format_ in ("text", "json"):
+        for format_ in FORMATS:
             arguments = (command, "--format", format_)
             seen = {
                 untimed(migsafe(*arguments, cwd=root, env={"PYTHONHASHSEED": seed}).out)

@@ -14,7 +14,18 @@ from migsafe.model.sample import Sample
 from migsafe.replay import programs
 from migsafe.replay.case import ROW_LIMIT, most, same_place, verdict
 from migsafe.replay.run import Attempt, Raised, Sent
-from migsafe.replay.servers import downgrade, interrupted, looks, made, own_code, traffic, watch
+from migsafe.replay.servers import (
+    downgrade,
+    interrupted,
+    looks,
+    made,
+    one_by_one,
+    own_code,
+    rolling,
+    traffic,
+    traffic_mysql,
+    watch,
+)
 from migsafe.replay.servers.plan import Ask, ServerPlan, nothing
 from migsafe.replay.servers.running import asked, copied, session_in, told, upgrade
 
@@ -91,11 +102,17 @@ def _scenarios(
         attempt = upgrade(plan, database, pending, prober.before_statement, log.after)
         seen = [observed(r, "ignored-error") for r in attempt.ignored]
         if attempt.raised is not None:
-            seen.append(observed(attempt.raised))
+            why = one_by_one.compared(plan, template, pending, attempt.raised)
+            seen.append(replace(observed(attempt.raised), detail=why))
         else:
             states = looks.state(plan, template), looks.state(plan, database)
             seen += _after(plan, pending, (template, database), attempt, states)
-            unseen = tuple(looks.not_compared(*states))
+            beside = rolling.check(plan, template, pending)
+            seen += beside.observations
+            unseen += (*looks.not_compared(*states), *beside.unseen)
+            if deep:
+                seen += one_by_one.check(plan, template, pending)
+                unseen += tuple(one_by_one.not_tried(plan, pending))
             prober.all(database, When.AFTER)
         seen = list(watch.placed(plan, template, pending, seen))
         straight = outcome_of(sample, Scenario.STRAIGHT, tuple(seen))
@@ -107,11 +124,15 @@ def _scenarios(
                 yield from _further(plan, sample, pending, (template, database))
     if deep and attempt.raised is None:
         killed, tried = interrupted.check(plan, template, pending, log)
-        yield replace(outcome_of(sample, Scenario.INTERRUPTED, tuple(killed)), tried=tried)
+        cut_off = outcome_of(sample, Scenario.INTERRUPTED, tuple(killed))
+        left = tuple(interrupted.not_seen(plan, log))
+        yield replace(cut_off, tried=tried, unseen=left)
         if plan.base.made:
             yield _on_made_rows(plan, sample, pending)
         if traffic.asked_for(plan):
             yield traffic.check(plan, sample, pending)
+        if traffic_mysql.asked_for(plan):
+            yield traffic_mysql.check(plan, sample, pending)
 
 
 def _further(
@@ -150,7 +171,7 @@ def _after(
     template, database = names
     seen = looks.compare(plan, pending, attempt, states)
     seen += looks.sequences(plan, looks.behind(plan, template), database)
-    seen += looks.launched(plan, database, template)
+    seen += looks.launched(replace(plan, old_queries=()), database, template)
     return seen
 
 

@@ -179,6 +179,18 @@ def _leave_invalid(plan: ServerPlan, database: str, index: str) -> None:
         )
 
 
+def not_seen(plan: ServerPlan, log: Log) -> Iterator[tuple[str, str]]:
+    """What a kill would leave and cannot be set up, and why."""
+    if not any(_built_concurrently(sent) for sent in log.sent):
+        return
+    with session_in(plan, plan.address.database) as session:
+        rows = session.execute(
+            "SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user"
+        )
+    if not rows[0][0]:
+        yield "what a run passes by that meets an invalid index", "only a superuser can make one"
+
+
 def _is_invalid(plan: ServerPlan, database: str, index: str) -> bool:
     with session_in(plan, database) as session:
         rows = session.execute(

@@ -18,7 +18,7 @@ from migsafe.model.schema import Schema
 from migsafe.replay import samples as listing
 from migsafe.replay.servers import dumps
 from migsafe.replay.servers.looks import inspected
-from migsafe.replay.servers.running import quoted
+from migsafe.replay.servers.running import quoted, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,10 @@ def _one(
         tracked, version = tracked_in(session, history)
         schema = inspected(session, where.dialect)
         give(session, where, data)
+    except ServerError as error:
+        raise UnreadableSample(
+            f"the server refuses to show the sample: {told(error)}", place=name
+        ) from error
     finally:
         session.close()
     if entry.version is not None:
@@ -142,14 +146,17 @@ def tracked_in(session: Session, history: History) -> tuple[str, object]:
 
 
 def give(session: Session, where: Where, data: bytes) -> None:
-    """Give the old schema to the role that migrates, where the dump does not speak of it."""
+    """Give the old schema to the role that migrates, where the dump does not speak of it.
+
+    Raises ServerError.
+    """
     if not where.run_as or where.run_as.encode() in data:
         return
     role = quoted(where.dialect, where.run_as)
-    rows = session.execute(_TABLES)
-    for kind, name in rows:
+    with suppress(ServerError):  # before version 15 it is not ours, and everybody's
+        session.execute(f"GRANT ALL ON SCHEMA public TO {role}")
+    for kind, name in session.execute(_TABLES):
         session.execute(f"ALTER {kind} {name} OWNER TO {role}")
-    session.execute(f"GRANT ALL ON SCHEMA public TO {role}")
 
 
 _TABLES = """

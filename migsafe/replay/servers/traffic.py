@@ -44,12 +44,12 @@ def check(plan: ServerPlan, sample: Sample, pending: tuple[Migration, ...]) -> O
         attempt = upgrade(plan, database, pending, watch.before, watch.after)
     if attempt.raised is not None:
         note = f"the locks were not seen to the end: {attempt.raised.message}"
-        return _outcome(sample, (), notes=(note,))
+        return outcome_of(sample, (), notes=(note,))
     scenes = list(_scenes(watch))
     shown, tried = _played(plan, template, pending, scenes[:_SCENES])
     seen = (*_deadlocks(watch, shown), *_queues(watch, shown), *_scans(watch, dict(rows)))
     return replace(
-        _outcome(sample, seen),
+        outcome_of(sample, seen),
         tried=tried + 1,
         complete=len(scenes) <= _SCENES,
         effected=tuple(watch.effected),
@@ -57,7 +57,10 @@ def check(plan: ServerPlan, sample: Sample, pending: tuple[Migration, ...]) -> O
     )
 
 
-def _outcome(sample: Sample, seen: tuple[Observation, ...], notes: tuple[str, ...] = ()) -> Outcome:
+def outcome_of(
+    sample: Sample, seen: tuple[Observation, ...], notes: tuple[str, ...] = ()
+) -> Outcome:
+    """What came of a running service, in one outcome."""
     verdict = Verdict.BLOCKS if any(o.kind in _HARM for o in seen) else Verdict.OK
     return Outcome(
         sample.path,

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from migsafe.model.migration import Migration
+from migsafe.model.migration import Dialect, Migration
 from migsafe.model.outcome import Observation
 from migsafe.replay import locate
 from migsafe.replay.run import Sent
+from migsafe.replay.servers import rolling
 from migsafe.replay.servers.plan import Ask, ServerPlan, nothing
-from migsafe.replay.servers.running import asked, copied, named, quoted, upgrade
+from migsafe.replay.servers.running import (
+    asked,
+    copied,
+    named,
+    quoted,
+    session_in,
+    upgrade,
+)
 
 Watch = Callable[[Ask], bool | None]
 """Is the damage visible now? None: it cannot be seen at this moment."""
@@ -77,6 +85,12 @@ def _fails(plan: ServerPlan, seen: Observation) -> Watch | None:
     query = next((q for q in plan.old_queries if q.place == seen.place), None)
 
     def watch(ask: Ask) -> bool | None:
-        return asked(ask, plan.dialect, query.sql) is None if query else None
+        if query is None:
+            return None
+        if plan.dialect is Dialect.MYSQL:  # it could not be undone within the migration
+            with session_in(plan, str(ask("SELECT database()")[0][0])) as session:
+                given = rolling.answer(session, query, plan.dialect)
+            return None if given is None else bool(given.error)
+        return asked(ask, plan.dialect, query.sql) is None
 
     return watch if query else None
