@@ -6,6 +6,7 @@ python -m benchmarks.agreement FOLDER [--only NAMES]   (as `lint_histories lay-o
 from __future__ import annotations
 
 import argparse
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -22,12 +23,14 @@ from migsafe.model.migration import Dialect, Kind
 from migsafe.model.schema import Schema
 from migsafe.schema import inspect_mysql, inspect_postgres, types_mysql, types_postgres
 from migsafe.schema.fold import fold
-from migsafe.schema.same import same_text
 
 Shown = Mapping[tuple[str, ...], object]
 """The parts of a schema that both sides must agree on, each under its kind and names."""
 
-_UNREAD = {Kind.UNREAD, Kind.OPAQUE}
+_PROGRAM = {Kind.UNREAD, Kind.OPAQUE, Kind.CALL, Kind.BLOCK}
+"""What a migration does in a language of its own, or in SQL that nothing could read."""
+_JSON = re.compile(r"json_valid\s*\(\s*`?[^`()]*`?\s*\)", re.IGNORECASE)
+"""What MariaDB writes for the type JSON, beside longtext (mariadb.com/kb: JSON Data Type)."""
 _SERVERS = {Dialect.POSTGRES, Dialect.MYSQL}
 
 
@@ -44,17 +47,17 @@ class Compared:
     differences: tuple[tuple[object, object, object], ...] = ()
 
 
-def compared(project: Project, session: Session, start: Schema | None = None) -> Iterator[Compared]:
-    """Run the history in an empty database and compare after each statement.
+def compared(project: Project, session: Session) -> Iterator[Compared]:
+    """Run the history in the session's database and compare after each statement.
 
-    `start`: what is there already. After a statement that fold cannot tell, or on which the two
+    What is there already is known. After a statement that fold cannot tell, or on which the two
     differ, it goes on from what the server has, so that each difference counts once.
     """
     dialect = project.history.dialect
     evidence = analyse(project.history, (), project.runner, project.settings())
     wraps = {m.revision: wrapped(project.history, m, project.runner)
              for m in project.history.migrations}  # fmt: skip
-    schema, revision = start or Schema(), ""
+    schema, revision = inspected(session, dialect), ""
     for step in evidence.steps:
         if step.revision != revision:
             _enter(session, wraps[step.revision])
@@ -65,9 +68,8 @@ def compared(project: Project, session: Session, start: Schema | None = None) ->
             continue
         folded = _folded(schema, step, dialect)
         live = inspected(session, dialect)
-        kinds = {o.kind for o in step.statement.operations or ()}
-        unknown = not folded.complete or bool(kinds & _UNREAD)
         differences = tuple(differing(shown(folded, dialect), shown(live, dialect)))
+        unknown = bool(differences) and _unknown(folded, step)
         schema = live if unknown or differences else folded
         told = () if unknown else differences
         yield Compared(_place(step), step.statement.sql, "", unknown, told)
@@ -82,6 +84,12 @@ def _folded(schema: Schema, step: Step, dialect: Dialect) -> Schema:
     for operation in step.statement.operations or ():
         schema = fold(schema, operation, dialect)
     return schema
+
+
+def _unknown(folded: Schema, step: Step) -> bool:
+    kinds = {o.kind for o in step.statement.operations or ()}
+    known = folded.complete and all(t.complete for t in folded.tables.values())
+    return not known or bool(kinds & _PROGRAM)
 
 
 def _enter(session: Session, wraps: bool) -> None:
@@ -168,8 +176,8 @@ def _shown_postgres(schema: Schema) -> Shown:
         for k in table.checks:
             found["check", key, k.name] = k.valid
     for key, index in schema.indexes.items():
-        plain = [c.expression if not c.expression else "" for c in index.columns]
-        found["index", key] = (index.table, index.unique, bool(index.where), len(plain))
+        expressions = [c.expression for c in index.columns]
+        found["index", key] = (index.table, index.unique, bool(index.where), expressions)
     found.update({("view", key): None for key in schema.views})
     found.update({("trigger", key): None for key in schema.triggers})
     found.update({("type", key): (t.kind, t.labels) for key, t in schema.types.items()})
@@ -192,7 +200,7 @@ def _shown_mysql(schema: Schema) -> Shown:
         for f in table.foreign_keys:
             found["foreign key", name, f.name] = (f.columns, f.ref_table, f.ref_columns,
                                                   f.on_delete)  # fmt: skip
-        found["checks", name] = len(table.checks)
+        found["checks", name] = sum(not _JSON.fullmatch(k.expression) for k in table.checks)
     for index in schema.indexes.values():
         terms = tuple((c.name, c.length, c.descending) for c in index.columns)
         found["index", index.table, index.name] = (terms, index.method)
@@ -235,6 +243,9 @@ def agreement(root: Path) -> Agreement | None:
     name = server.create_database()
     session = server.connect(name)
     try:
+        before = root / "before.sql"
+        for statement in before.read_text("utf-8").split(";\n") if before.is_file() else ():
+            session.execute(statement)
         seen = tuple(compared(project, session))
     finally:
         session.close()
@@ -269,7 +280,9 @@ def main() -> int:
 def _print(found: Agreement) -> None:
     behind = (len(found.unknown), len(found.refused), len(found.different))
     cells = (found.name, found.migrations, found.statements, found.statements - sum(behind))
-    print("| " + " | ".join(f"{c:,}" if isinstance(c, int) else c for c in (*cells, *behind)) + " |")
+    print(
+        "| " + " | ".join(f"{c:,}" if isinstance(c, int) else c for c in (*cells, *behind)) + " |"
+    )
     sys.stdout.flush()
     for each in found.refused:
         print(f"refused {found.name}/{each.place}: {each.refused}", file=sys.stderr)

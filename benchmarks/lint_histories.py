@@ -72,6 +72,8 @@ def lay_out(clones: Path, folder: Path, entry: dict[str, Any]) -> None:
     live = "\n[engine]\nlive_traffic = true\n" if entry.get("live_traffic") else ""
     (root / "migsafe.toml").write_text(settings + live, encoding="utf-8")
     (root / "unsaid.toml").write_text(settings, encoding="utf-8")
+    if "before" in entry:
+        (root / "before.sql").write_text(entry["before"] + "\n", encoding="utf-8")
 
 
 def _archived(clone: Path, entry: dict[str, Any]) -> Iterator[tuple[str, bytes]]:

@@ -52,18 +52,20 @@ def compare(
     rounds: int = 9,
     rate: bool = False,
     warm: bool = True,
+    prepare: Run | None = None,
 ) -> Comparison:
     """Run floor and subject in turn, `rounds` times each, after one run that does not count.
 
-    `warm` False: without that run, for what takes long and keeps nothing.
+    `warm` False: without that run, for what takes long and keeps nothing. `prepare` comes before
+    every run and is not timed.
     """
-    if warm:
-        floor[1]()
-        subject()
     floors, subjects = [], []
-    for _ in range(rounds):
-        floors.append(_seconds(floor[1]))
-        subjects.append(_seconds(subject))
+    for _ in range(rounds + warm):
+        for run, seconds in ((floor[1], floors), (subject, subjects)):
+            if prepare:
+                prepare()
+            seconds.append(_seconds(run))
+    floors, subjects = floors[warm:], subjects[warm:]
     return Comparison(name, goal, floor[0], _spread(floors), _spread(subjects), rate)
 
 

@@ -153,9 +153,12 @@ _JSON = """\
 | verdict | safe, unsafe, unchecked |
 | findings | worst first: rule, severity, confidence, message, path, line, column, ... |
 | findings[].suppressed | null, or what allows it: path, line (null: settings), reason, until |
+| findings[].fails | true where it makes the exit code 1 |
 | findings[].history | true where its migration is released: it does not fail |
 | findings[].baselined | true where it is in the baseline: it does not fail |
+| max_blast | null, or the share of users of --max-blast |
 | not_run | what was not checked (what, why), rules that are disabled among it |
+| not_run[].failed | true where it was asked for and could not be done: exit code 4 |
 | notes | what to see to (what, why): exceptions that end soon or are of no use, the baseline |
 | replay | null, or cases, failed, groups of failures and the blast radius |
 | fix_for | only with --fix-for: incident, and populations (name, databases, failed, ...) |

@@ -416,14 +416,14 @@ CREATE TABLE observation (
 -- The same observation on one or more samples, grouped by fingerprint.
 CREATE TABLE failure (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, links-lost, became-null, values-cut, values-changed, type-changed-values, sequence-reset, renumbered, undecodable, misfit, launch-query, launch-command, launch-callable, launch-insert, model-missing, model-unreadable, model-unread, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak, old-query, downgrade, sequence-behind, lock-queue, deadlock, waits-for-itself, blocks-while-scanning
+  kind TEXT NOT NULL,        -- raised, too-slow, ignored-error, integrity, foreign-keys, drifted, left-over, column-order, rows-lost, links-lost, became-null, values-cut, values-changed, type-changed-values, sequence-reset, renumbered, undecodable, misfit, launch-query, launch-command, launch-callable, launch-insert, model-missing, model-unreadable, model-unread, invariant, second-launch, interrupted, growth, growth-of-copies, growth-limited, storage-full, locked, storage-peak, old-query, old-query-again, old-query-columns, old-query-places, fails-one-by-one, downgrade, sequence-behind, lock-queue, deadlock, waits-for-itself, blocks-while-scanning
   statement INTEGER,         -- the guilty statement.id, where one can be named
   path TEXT NOT NULL,        -- the guilty file: a migration, a launch file, the launch code, or the configuration that names it
   line INTEGER NOT NULL,
   col_no INTEGER NOT NULL,   -- column of the text
   tbl TEXT NOT NULL COLLATE NOCASE,
   col TEXT NOT NULL COLLATE NOCASE,
-  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list; interrupted: unnoticed where the relaunch comes through, finished build where one of several concurrent builds stops it
+  name TEXT NOT NULL COLLATE NOCASE, -- the index, trigger, parent table or pragma it is about; misfit: boolean, date, mixed, json, integer, list; old-query and its like: meanwhile where it is so between two migrations only; old-query-columns: more where columns came behind the old ones, else other; interrupted: unnoticed where the relaunch comes through, finished build where one of several concurrent builds stops it
   error TEXT NOT NULL,       -- the engine's message, without values
   detail TEXT NOT NULL,      -- readable text, without values
   deliberate INTEGER NOT NULL, -- did a statement ask for it in so many words?

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from migsafe.model.migration import Operation
 from migsafe.model.schema import Check, Column, Table, fold_name
+from migsafe.schema import types_mysql
 from migsafe.schema.names import mentioned
 
 PARTIAL = {"set default", "drop default", "set visible", "set invisible"}
@@ -142,7 +143,10 @@ def with_option(table: Table, operation: Operation) -> Table:
     """The table after an option of it was set, or it was converted or partitioned."""
     name, value = operation.name, operation.value
     if name == "convert to character set":
-        columns = tuple(replace(c, charset="", collation="") for c in table.columns)
+        columns = tuple(
+            replace(c, type=_converted(c, table, value), charset="", collation="")
+            for c in table.columns
+        )
         table = _set(replace(table, columns=columns), "charset", value)
         return _set(table, "collate", operation.option("collate") or "")
     if name == "partition by":
@@ -152,6 +156,19 @@ def with_option(table: Table, operation: Operation) -> Table:
     if name == "charset":
         return _set(_set(table, "charset", value), "collate", "")
     return _set(table, name, value) if name in _KEPT_OPTIONS else table
+
+
+def _converted(column: Column, table: Table, charset: str) -> str:
+    """The type that holds as many characters in that set (MySQL 8.0, 13.1.9, CONVERT TO).
+
+    CHAR and VARCHAR count characters, TEXT counts bytes.
+    """
+    name = types_mysql.canonical(column.type, mariadb=False)
+    texts = ("tinytext", "text", "mediumtext", "longtext")
+    wider = types_mysql.width(charset) > types_mysql.width(types_mysql.charset(column, table))
+    if name not in texts[:-1] or not wider:
+        return column.type
+    return texts[texts.index(name) + 1]
 
 
 def _set(table: Table, name: str, value: str) -> Table:

@@ -227,6 +227,20 @@ def _drop_column(schema: Schema, operation: Operation, step: Step) -> Schema:
     return _to_children(after, operation, step)
 
 
+def _rename_column(schema: Schema, operation: Operation, step: Step) -> Schema:
+    after = step(schema, operation)
+    table = after.table(operation.table)
+    if after is schema or table is None or table.column(operation.new_name) is None:
+        return after
+    old = fold_name(f"{operation.table}.{operation.column}")
+    owned = {
+        k: replace(s, owner=f"{table.name}.{operation.new_name}")
+        for k, s in after.sequences.items()
+        if fold_name(s.owner) == old
+    }
+    return replace(after, sequences={**after.sequences, **owned}) if owned else after
+
+
 def _may_read(view: View, table: Table, column: str) -> bool:
     return mentioned(view.select, column) and any(
         fold_name(m) == fold_name(table.name) for m in view.mentions
@@ -346,6 +360,24 @@ def _free(name: str, taken: list[str]) -> str:
     return name
 
 
+def _drop_index(schema: Schema, operation: Operation, step: Step) -> Schema:
+    """Foreign keys that need the index go with it under CASCADE, and hold it without."""
+    index = schema.indexes.get(fold_name(operation.name))
+    after = step(schema, operation)
+    table = schema.table(index.table) if index is not None else None
+    if index is None or table is None or not index.unique or index.where:
+        return after
+    columns = tuple(c.name for c in index.columns)
+    keyed = replace(table, uniques=(*table.uniques, Unique(columns)))
+    others = [Unique(tuple(c.name for c in i.columns)) for i in after.indexes.values()
+              if i.unique and not i.where and fold_name(i.table) == fold_name(table.name)]  # fmt: skip
+    left = replace(table, uniques=(*table.uniques, *others))
+    unlinked = without_links(after, keyed, left)
+    if unlinked is after or cascades(operation):
+        return unlinked
+    return schema if schema.complete else after
+
+
 def _rename_index(schema: Schema, operation: Operation, _: Step) -> Schema:
     old = fold_name(operation.name)
     index = schema.indexes.get(old)
@@ -401,6 +433,7 @@ _OWN: dict[Kind, Callable[[Schema, Operation, Step], Schema]] = {
     Kind.TABLE_OPTION: _table_option,
     Kind.ADD_COLUMN: _add_column,
     Kind.DROP_COLUMN: _drop_column,
+    Kind.RENAME_COLUMN: _rename_column,
     Kind.ALTER_COLUMN: _alter_column,
     Kind.ADD_CONSTRAINT: _add_constraint,
     Kind.DROP_CONSTRAINT: _drop_constraint,
@@ -409,6 +442,7 @@ _OWN: dict[Kind, Callable[[Schema, Operation, Step], Schema]] = {
         lambda t, o: tables.renamed_constraint(t, o.name, o.new_name)
     ),
     Kind.CREATE_INDEX: _create_index,
+    Kind.DROP_INDEX: _drop_index,
     Kind.RENAME_INDEX: _rename_index,
     Kind.DROP_TYPE: _drop_type,
     **objects.STEPS,

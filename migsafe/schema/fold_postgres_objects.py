@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import TypeVar
@@ -149,6 +150,37 @@ def _drop_schema(schema: Schema, operation: Operation, _: Step) -> Schema:
     )
 
 
+# -- triggers -------------------------------------------------------------------------------------
+
+
+def _alter_other(schema: Schema, operation: Operation, _: Step) -> Schema:
+    """ALTER TRIGGER .. RENAME TO; nothing else of it is kept."""
+    trigger = schema.triggers.get(fold_name(operation.name))
+    if operation.value != "trigger" or not operation.new_name or trigger is None:
+        return schema
+    kept = without(schema.triggers, [fold_name(operation.name)])
+    new = replace(trigger, name=operation.new_name)
+    return replace(schema, triggers={**kept, fold_name(operation.new_name): new})
+
+
+def _drop_function(schema: Schema, operation: Operation, _: Step) -> Schema:
+    """Triggers go with their function under CASCADE, and hold it without (manual, DROP FUNCTION)."""
+    gone = fold_name(operation.name)
+    using = [k for k, t in schema.triggers.items() if _called(t.body) == gone]
+    if not using or not cascades(operation):
+        return schema
+    return replace(schema, triggers=without(schema.triggers, using))
+
+
+def _called(body: str) -> str:
+    """The function that a trigger executes, its name folded."""
+    found = _EXECUTES.search(body)
+    return fold_name(found[1].replace('"', "")).removeprefix("public.") if found else ""
+
+
+_EXECUTES = re.compile(r"\bEXECUTE\s+(?:FUNCTION|PROCEDURE)\s+([^\s(]+)", re.I)
+
+
 STEPS: dict[Kind, Callable[[Schema, Operation, Step], Schema]] = {
     Kind.DROP_VIEW: _drop_view,
     Kind.RENAME_VIEW: _rename_view,
@@ -158,5 +190,7 @@ STEPS: dict[Kind, Callable[[Schema, Operation, Step], Schema]] = {
     Kind.ALTER_SEQUENCE: _alter_sequence,
     Kind.DROP_SEQUENCE: _drop_sequence,
     Kind.DROP_SCHEMA: _drop_schema,
+    Kind.DROP_FUNCTION: _drop_function,
+    Kind.ALTER_OTHER: _alter_other,
 }
 """What each of these operations makes of the schema."""

@@ -84,13 +84,15 @@ def canonical(declared: str, *, mariadb: bool, charset: str = "utf8mb4") -> str:
         start, end = words.index("("), words.index(")") if ")" in words else len(words)
         length, rest = "".join(words[start + 1 : end]), words[:start] + words[end + 1 :]
     ends = [word for word in rest if word in {"unsigned", "zerofill"}]
-    name = " ".join(word for word in rest if word not in _ENDS)
+    marks = _ENDS if words[0] == "binary" else _ENDS | {"binary"}
+    name = " ".join(word for word in rest if word not in marks)
     if "zerofill" in ends:
         ends = ["unsigned", "zerofill"]  # which makes it unsigned (11.1.1)
     return " ".join([_named(name, length, mariadb, charset, "zerofill" in ends), *ends])
 
 
 _ENDS = frozenset({"unsigned", "signed", "zerofill", "ascii", "unicode", "byte", "compressed"})
+"""BINARY behind a type of characters asks for a collation (10.3.5), in front it is the type."""
 
 
 def _choice(tokens: list[Token]) -> str:
@@ -138,6 +140,11 @@ def charset(column: Column, table: Table) -> str:
     own = column.charset or column.collation.lower().partition("_")[0]
     name = own or options.get("charset") or options.get("collate", "").partition("_")[0]
     return "utf8mb3" if name == "utf8" else name or "utf8mb4"
+
+
+def width(charset: str) -> int:
+    """The most bytes of a character in that set; 1 for one that is not known."""
+    return _BYTES_PER_CHARACTER.get(charset.lower(), 1)
 
 
 def collation(column: Column, table: Table) -> str:

@@ -204,12 +204,23 @@ def alter(reader: Reader) -> tuple[Operation, ...]:
         return (_alter_type(reader, common),)
     if kind == "SEQUENCE":
         return (_alter_sequence(reader, common),)
+    if kind == "TRIGGER":
+        return (_alter_trigger(reader, common),)
     name = reader.tokens[reader.at].name if reader else ""
     table = _on_table(reader, kind)
     return (replace(common, name=name, table=table),)
 
 
 _ALTERED = ("TYPE", "DOMAIN", "SEQUENCE", "FUNCTION", "PROCEDURE", "SCHEMA", "EXTENSION", "POLICY")
+
+
+def _alter_trigger(reader: Reader, common: Operation) -> Operation:
+    name = reader.name()
+    reader.expect("ON")
+    table = reader.relation()
+    new = reader.name() if reader.accept("RENAME", "TO") else ""
+    reader.rest()
+    return replace(common, name=name, table=table, new_name=new)
 
 
 def _alter_type(reader: Reader, common: Operation) -> Operation:
