@@ -23,6 +23,7 @@ from migsafe.model.rule import Rule
 from migsafe.report.rule_page import Example, Story, page
 
 _FRONT_MATTER = re.compile(r"\A\+\+\+\n.*?\n\+\+\+\n", re.DOTALL)
+_HEAD = re.compile(r"<!-- record: head\b.*?<!-- /record -->", re.DOTALL)
 _COMMENT = re.compile(r"<!--.*?-->", re.DOTALL)
 
 __all__ = ["all_rules", "command", "examples"]
@@ -86,6 +87,7 @@ def story(rule: Rule) -> Story | None:
     if not path.is_file():
         return None
     text = _FRONT_MATTER.sub("", path.read_text(encoding="utf-8", errors="replace"))
+    text = _HEAD.sub("", text)  # the title, and a line of dates and names
     blocks = (" ".join(b.split()) for b in re.split(r"\n\s*\n", _COMMENT.sub("\n\n", text)))
     told = (b for b in blocks if b and b[0] not in "#|>-*+<!")
     return Story(next(told, ""), shown(path))

@@ -79,7 +79,9 @@ def _incident(rule: Rule, story: Story | None) -> Iterator[str]:
     yield "## Where it comes from"
     yield ""
     if story is not None:
-        yield from (story.paragraph, f"(the whole page: {story.path})", "")
+        told = incident is not None and story.paragraph == " ".join(incident.summary.split())
+        yield from () if told else (story.paragraph,)
+        yield from (f"(the whole page: {story.path})", "")
     if incident is None:
         return
     yield incident.summary.strip()
