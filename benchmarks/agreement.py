@@ -27,8 +27,10 @@ from migsafe.schema.fold import fold
 Shown = Mapping[tuple[str, ...], object]
 """The parts of a schema that both sides must agree on, each under its kind and names."""
 
-_PROGRAM = {Kind.UNREAD, Kind.OPAQUE, Kind.CALL, Kind.BLOCK}
-"""What a migration does in a language of its own, or in SQL that nothing could read."""
+_PROGRAM = {Kind.UNREAD, Kind.OPAQUE, Kind.CALL, Kind.BLOCK, Kind.SELECT}
+"""What may run functions, or SQL that nothing could read: what it does to tables is not known."""
+_LONGEST_KEY = {3072 // width for width in (1, 2, 3, 4)}
+"""Characters to which MariaDB cuts a column of a key that is too long; MySQL refuses the key."""
 _JSON = re.compile(r"json_valid\s*\(\s*`?[^`()]*`?\s*\)", re.IGNORECASE)
 """What MariaDB writes for the type JSON, beside longtext (mariadb.com/kb: JSON Data Type)."""
 _SERVERS = {Dialect.POSTGRES, Dialect.MYSQL}
@@ -202,7 +204,10 @@ def _shown_mysql(schema: Schema) -> Shown:
                                                   f.on_delete)  # fmt: skip
         found["checks", name] = sum(not _JSON.fullmatch(k.expression) for k in table.checks)
     for index in schema.indexes.values():
-        terms = tuple((c.name, c.length, c.descending) for c in index.columns)
+        terms = tuple(
+            (c.name, 0 if c.length in _LONGEST_KEY else c.length, c.descending)
+            for c in index.columns
+        )
         found["index", index.table, index.name] = (terms, index.method)
     found.update({("view", key): None for key in schema.views})
     found.update({("trigger", key): None for key in schema.triggers})

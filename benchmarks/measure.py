@@ -59,7 +59,8 @@ def compare(
     `warm` False: without that run, for what takes long and keeps nothing. `prepare` comes before
     every run and is not timed.
     """
-    floors, subjects = [], []
+    floors: list[float] = []
+    subjects: list[float] = []
     for _ in range(rounds + warm):
         for run, seconds in ((floor[1], floors), (subject, subjects)):
             if prepare:

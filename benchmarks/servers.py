@@ -3,6 +3,7 @@
 python -m benchmarks.servers                       watching, and the first verdict on PostgreSQL
 python -m benchmarks.servers history PROJECT --revisions A,B,C [--url-variable NAME]
 
+A revision behind a + is only stopped at: the next process goes on from there, and nothing is timed.
 PROJECT holds alembic.ini and what it names; the Python that runs this must be able to import what
 its scripts import. NAME is the environment variable in which the project looks for its database,
 where its scripts open connections of their own.
@@ -186,12 +187,16 @@ Step = Callable[[str, str, str], float]
 """Runs `plain` or `migsafe` on a database up to a revision in a new process: the seconds of it."""
 
 
-def history(project: Path, revisions: list[str], variable: str, rounds: int) -> Iterator[str]:
+def history(
+    project: Path, revisions: list[str], variable: str, rounds: int, engines: str
+) -> Iterator[str]:
     """The straight replay from old databases to the head, against plain `alembic upgrade head`."""
-    with TemporaryDirectory(prefix="migsafe-bench-") as name:
-        yield from _on_sqlite(project, revisions, variable, rounds, Path(name))
-    server = running.server(Dialect.POSTGRES)
-    yield from _on_postgres(project, revisions, variable, rounds, server)
+    if "sqlite" in engines:
+        with TemporaryDirectory(prefix="migsafe-bench-") as name:
+            yield from _on_sqlite(project, revisions, variable, rounds, Path(name))
+    if "postgres" in engines:
+        server = running.server(Dialect.POSTGRES)
+        yield from _on_postgres(project, revisions, variable, rounds, server)
 
 
 def _on_sqlite(
@@ -200,7 +205,9 @@ def _on_sqlite(
     step = partial(_stepped, project, variable, "sqlite")
     built, database = folder / "built.db", folder / "run.db"
     for revision in revisions:
-        step("plain", f"sqlite:///{built}", revision)
+        step("plain", f"sqlite:///{built}", revision.removeprefix("+"))
+        if revision.startswith("+"):
+            continue
         sample = folder / f"{revision}.db"
         shutil.copy(built, sample)
         seconds: dict[str, list[float]] = {"plain": [], "migsafe": []}
@@ -220,7 +227,9 @@ def _on_postgres(
 
     built = server.create_database()
     for revision in revisions:
-        step("plain", url(built), revision)
+        step("plain", url(built), revision.removeprefix("+"))
+        if revision.startswith("+"):
+            continue
         seconds: dict[str, list[float]] = {"plain": [], "migsafe": []}
         for how in ("plain", "migsafe") * rounds:
             database = server.create_database(built)
@@ -329,14 +338,14 @@ def main() -> int:
     parser.add_argument("--revisions", default="", help="old revisions, with commas between them")
     parser.add_argument("--url-variable", default="")
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--on", default="sqlite,postgres", help="the engines of a history")
     given = parser.parse_args()
     if given.what == "once":
         print(once(given.project, *json.loads(given.step)))
         return 0
     if given.what == "history":
-        lines = history(
-            given.project.absolute(), given.revisions.split(","), given.url_variable, given.rounds
-        )
+        revisions, variable = given.revisions.split(","), given.url_variable
+        lines = history(given.project.absolute(), revisions, variable, given.rounds, given.on)
         for line in lines:
             print(line, flush=True)
         return 0

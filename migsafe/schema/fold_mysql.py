@@ -212,7 +212,15 @@ def _rename_table(schema: Schema, operation: Operation, step: Step) -> Schema:
         replace(k, name=f"{new}_ibfk_{number}") if (number := _number(k.name, old)) else k
         for k in table.foreign_keys
     )
-    return _put(after, replace(table, foreign_keys=keys))
+    after = _put(after, replace(table, foreign_keys=keys))
+    own = f"{fold_name(operation.table)}."
+    if not any(key.startswith(own) for key in after.indexes):
+        return after
+    rekeyed = {
+        f"{fold_name(table.name)}.{fold_name(i.name)}" if k.startswith(own) else k: i
+        for k, i in after.indexes.items()
+    }
+    return replace(after, indexes=rekeyed)
 
 
 def _table_option(schema: Schema, operation: Operation, step: Step) -> Schema:

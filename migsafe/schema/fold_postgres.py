@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import TypeVar
 
-from migsafe.model.migration import Dialect, Kind, Operation
+from migsafe.model.migration import Kind, Operation
 from migsafe.model.schema import (
     Column,
     Index,
@@ -30,6 +30,7 @@ from migsafe.schema.fold_postgres_parts import (
     put,
     referring,
     relations,
+    together,
     views_on,
     without,
     without_links,
@@ -37,7 +38,6 @@ from migsafe.schema.fold_postgres_parts import (
     without_views,
 )
 from migsafe.schema.names import mentioned
-from migsafe.sql.tokens import WORD, stripped, tokenize
 
 Step = Callable[[Schema, Operation], Schema]
 """What every engine does with an operation."""
@@ -88,7 +88,8 @@ def _drop_table(schema: Schema, operation: Operation, step: Step) -> Schema:
     gone = fold_name(operation.table)
     others = referring(schema, gone)
     views = views_on(schema, {gone})
-    if (others or views) and not cascades(operation) and schema.complete:
+    holding = {fold_name(t.name) for t in others} | views
+    if holding - together(operation) and not cascades(operation) and schema.complete:
         return schema
     after = step(schema, operation)
     if after is schema or gone in after.tables:
@@ -156,7 +157,17 @@ def _beside(table: str, name: str) -> str:
 def _attach(schema: Schema, operation: Operation, _: Step) -> Schema:
     schema, child = known(schema, operation.name)
     parent = operation.table if operation.kind is Kind.ATTACH_PARTITION else ""
-    return put(schema, replace(child, partition_of=parent))
+    checked = "concurrently" in operation.options  # then it keeps its bounds as a CHECK
+    known_whole = child.complete and not checked
+    return put(schema, replace(child, partition_of=parent, complete=known_whole))
+
+
+def _alter_index(schema: Schema, operation: Operation, step: Step) -> Schema:
+    """A partition's index that joins its parent's counts no longer for itself."""
+    if operation.value != "attach partition":
+        return step(schema, operation)
+    joined = fold_name(operation.new_name)
+    return replace(schema, indexes=without(schema.indexes, [joined]))
 
 
 def _table_option(schema: Schema, operation: Operation, step: Step) -> Schema:
@@ -329,35 +340,11 @@ def _create_index(schema: Schema, operation: Operation, step: Step) -> Schema:
     if not index.name:
         short = index.table.rpartition(".")[2]
         taken = relations(schema)
-        index = replace(index, name=tables.chosen((short, _index_words(index), "idx"), taken))
+        index = replace(index, name=tables.chosen((short, tables.index_words(index), "idx"), taken))
     space = index.table.rpartition(".")[0]
     if space and "." not in index.name:
         index = replace(index, name=f"{space}.{index.name}")
     return step(schema, replace(operation, name=index.name, definition=index))
-
-
-def _index_words(index: Index) -> str:
-    """The columns in the name of an index without one (ChooseIndexColumnNames)."""
-    found: list[str] = []
-    for term in index.columns:
-        found.append(_free(_figured(term.name) if term.expression else term.name, found))
-    return "_".join((*found, *index.include))
-
-
-def _figured(expression: str) -> str:
-    """What names an expression: the function that it is a call of (FigureIndexColname)."""
-    tokens = tokenize(expression, Dialect.POSTGRES)
-    call = len(tokens) > 2 and tokens[0].kind == WORD and tokens[1].text == "("
-    alone = call and len(stripped(tokens[1:])) == len(tokens) - 3
-    return tokens[0].text.lower() if alone else "expr"
-
-
-def _free(name: str, taken: list[str]) -> str:
-    number, first = 1, name
-    while name in taken:
-        name = f"{first}{number}"
-        number += 1
-    return name
 
 
 def _drop_index(schema: Schema, operation: Operation, step: Step) -> Schema:
@@ -369,8 +356,8 @@ def _drop_index(schema: Schema, operation: Operation, step: Step) -> Schema:
         return after
     columns = tuple(c.name for c in index.columns)
     keyed = replace(table, uniques=(*table.uniques, Unique(columns)))
-    others = [Unique(tuple(c.name for c in i.columns)) for i in after.indexes.values()
-              if i.unique and not i.where and fold_name(i.table) == fold_name(table.name)]  # fmt: skip
+    beside = [i for i in after.indexes.values() if fold_name(i.table) == fold_name(table.name)]
+    others = [Unique(tuple(c.name for c in i.columns)) for i in beside if i.unique and not i.where]
     left = replace(table, uniques=(*table.uniques, *others))
     unlinked = without_links(after, keyed, left)
     if unlinked is after or cascades(operation):
@@ -443,6 +430,7 @@ _OWN: dict[Kind, Callable[[Schema, Operation, Step], Schema]] = {
     ),
     Kind.CREATE_INDEX: _create_index,
     Kind.DROP_INDEX: _drop_index,
+    Kind.ALTER_INDEX: _alter_index,
     Kind.RENAME_INDEX: _rename_index,
     Kind.DROP_TYPE: _drop_type,
     **objects.STEPS,

@@ -12,6 +12,7 @@ from migsafe.model.schema import Schema, Sequence, UserType, fold_name
 from migsafe.schema.fold_postgres_parts import (
     cascades,
     put,
+    together,
     views_on,
     without,
     without_views,
@@ -23,7 +24,7 @@ T = TypeVar("T")
 
 def _drop_view(schema: Schema, operation: Operation, step: Step) -> Schema:
     above = views_on(schema, {fold_name(operation.name)})
-    if above and not cascades(operation) and schema.complete:
+    if above - together(operation) and not cascades(operation) and schema.complete:
         return schema
     return without_views(step(schema, operation), above)
 
@@ -164,7 +165,7 @@ def _alter_other(schema: Schema, operation: Operation, _: Step) -> Schema:
 
 
 def _drop_function(schema: Schema, operation: Operation, _: Step) -> Schema:
-    """Triggers go with their function under CASCADE, and hold it without (manual, DROP FUNCTION)."""
+    """Triggers go with their function under CASCADE, and hold it without."""
     gone = fold_name(operation.name)
     using = [k for k, t in schema.triggers.items() if _called(t.body) == gone]
     if not using or not cascades(operation):

@@ -46,6 +46,12 @@ def cascades(operation: Operation) -> bool:
     return "cascade" in operation.options
 
 
+def together(operation: Operation) -> set[str]:
+    """The folded names that the same statement drops: they hold nothing of each other."""
+    marked = (option.partition("=") for option in operation.options)
+    return {fold_name(name) for word, _, name in marked if word == "together"}
+
+
 def referring(schema: Schema, parent: str) -> list[Table]:
     """The other tables with a foreign key to this one (its folded name)."""
     return [

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
-from migsafe.model.migration import Operation
-from migsafe.model.schema import Check, Column, ForeignKey, Table, Unique, fold_name
+from migsafe.model.migration import Dialect, Operation
+from migsafe.model.schema import Check, Column, ForeignKey, Index, Table, Unique, fold_name
 from migsafe.schema.names import mentioned
+from migsafe.sql.tokens import WORD, stripped, tokenize
 
 _LONGEST = 63  # bytes of a name (manual, 4.1.1)
 
@@ -228,3 +229,27 @@ def inherited(child: Table, parents: Iterable[Table]) -> Table:
     keyed = made.primary_key and not child.key_name
     name = child.name.rpartition(".")[2]
     return replace(made, key_name=chosen((name, "", "pkey"), set())) if keyed else made
+
+
+def index_words(index: Index) -> str:
+    """The columns in the name of an index without one (ChooseIndexColumnNames)."""
+    found: list[str] = []
+    for term in index.columns:
+        found.append(_free(_figured(term.name) if term.expression else term.name, found))
+    return "_".join((*found, *index.include))
+
+
+def _figured(expression: str) -> str:
+    """What names an expression: the function that it is a call of (FigureIndexColname)."""
+    tokens = tokenize(expression, Dialect.POSTGRES)
+    call = len(tokens) > 2 and tokens[0].kind == WORD and tokens[1].text == "("
+    alone = call and len(stripped(tokens[1:])) == len(tokens) - 3
+    return tokens[0].text.lower() if alone else "expr"
+
+
+def _free(name: str, taken: list[str]) -> str:
+    number, first = 1, name
+    while name in taken:
+        name = f"{first}{number}"
+        number += 1
+    return name

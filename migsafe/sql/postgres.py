@@ -269,6 +269,8 @@ def _drop(reader: Reader) -> tuple[Operation, ...]:
     names = reader.relations()
     if word := reader.accept_any("CASCADE", "RESTRICT"):
         options.append(word.lower())
+    if len(names) > 1 and what != "INDEX" and "cascade" not in options:
+        options += [f"together={name}" for name in names]
     kind = _DROPS[what]
     is_table = kind is Kind.DROP_TABLE
     return tuple(

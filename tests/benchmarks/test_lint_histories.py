@@ -94,7 +94,7 @@ def test_a_laid_out_history_is_linted(tmp_path: Path):
 def test_each_listed_history_says_where_it_comes_from(entry: dict[str, Any]):
     needed = {"name", "repository", "commit", "path", "dialect", "framework"}
     assert needed <= set(entry) <= needed | {
-        "take", "variant", "flatten", "replace", "live_traffic",
+        "take", "variant", "flatten", "replace", "before", "live_traffic",
     }  # fmt: skip
 
 

@@ -70,7 +70,7 @@ def test_an_index_that_cannot_be_made_invalid_is_said(
 
 def test_the_locks_are_seen_and_played(url: str, project: Project, migsafe: Program) -> None:
     made = dict(busy_files(TWO, wrapped=True))
-    made["migsafe.toml"] = f'{made["migsafe.toml"]}dsn = "{url}"\n'
+    made["migsafe.toml"] = str(made["migsafe.toml"]) + f'dsn = "{url}"\n'
     run = migsafe("check", "--no-made", "--format", "json", cwd=project(made))
     assert run.code == 1
     assert [(severity, line) for severity, line, _ in said(run, KILLED)] == [("error", 2)]

@@ -185,6 +185,7 @@ def shown(schema: Schema) -> dict[tuple[str, ...], object]:
         expressions = [c.expression for c in index.columns]
         found["index", key] = (index.table, index.unique, bool(index.where), expressions)
     found.update({("view", key): None for key in schema.views})
+    found.update({("trigger", key): None for key in schema.triggers})
     found.update({("type", key): (t.kind, t.labels) for key, t in schema.types.items()})
     found.update({("sequence", key): s.owner for key, s in schema.sequences.items()})
     return found
@@ -264,6 +265,22 @@ CREATE SCHEMA app;
 ALTER TABLE pets SET SCHEMA app;
 ALTER TABLE app.pets VALIDATE CONSTRAINT later;
 ALTER TABLE persons DROP COLUMN m CASCADE;
+CREATE TABLE first (id serial PRIMARY KEY, code text, name text);
+ALTER TABLE first RENAME id TO number;
+CREATE UNIQUE INDEX codes ON first (code);
+CREATE TABLE second (code text REFERENCES first (code), a int REFERENCES first);
+DROP INDEX codes CASCADE;
+CREATE FUNCTION noted() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END';
+CREATE TRIGGER notes AFTER INSERT ON first FOR EACH ROW EXECUTE FUNCTION noted();
+ALTER TRIGGER notes ON first RENAME TO said;
+DROP FUNCTION noted CASCADE;
+CREATE VIEW firsts AS SELECT number FROM first;
+CREATE VIEW more AS SELECT number FROM firsts;
+DROP VIEW firsts, more;
+DROP TABLE first, second;
+CREATE INDEX events_kind ON ONLY events (kind);
+CREATE INDEX events_new_kind ON events_new (kind);
+ALTER INDEX events_kind ATTACH PARTITION events_new_kind;
 DROP VIEW owners;
 DROP TABLE persons CASCADE;
 DROP SCHEMA app CASCADE;

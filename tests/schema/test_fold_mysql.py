@@ -58,6 +58,20 @@ HISTORIES: dict[str, tuple[str, ...]] = {
         "RENAME TABLE l TO m, t TO n",
         "DROP TABLE n",
     ),
+    "an index of the same name on a renamed table and on its successor": (
+        PARENT,
+        "CREATE TABLE first (a INT REFERENCES p (id))",
+        "CREATE TABLE t (a INT REFERENCES p (id))",
+        "ALTER TABLE t RENAME TO old",
+        "CREATE TABLE t (a INT REFERENCES p (id))",
+    ),
+    "texts in a wider character set": (
+        "CREATE TABLE t (a TEXT, b TINYTEXT, c VARCHAR(20), d LONGTEXT, e TEXT CHARACTER SET "
+        "utf8mb4) CHARACTER SET utf8mb3",
+        "ALTER TABLE t CONVERT TO CHARACTER SET utf8mb4",
+        "ALTER TABLE t CHANGE c c VARCHAR(30) BINARY NOT NULL, ADD f CHAR(3) BINARY, ADD g BINARY",
+        "ALTER TABLE t CONVERT TO CHARACTER SET latin1",
+    ),
     "checks": (
         "CREATE TABLE t (a INT CHECK (a > 0), b INT, CHECK (b > 1), CONSTRAINT c CHECK (b < 9))",
         "ALTER TABLE t DROP CONSTRAINT c",

@@ -28,7 +28,7 @@ _CANNOT = re.compile(
 """What is refused in a transaction block (the manual's pages of these commands)."""
 _SESSION = """
 SELECT pg_catalog.now() < pg_catalog.statement_timestamp(), pg_catalog.now()::text,
-       (SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name = 'lock_timeout'),
+       (1000 * extract(epoch FROM pg_catalog.current_setting('lock_timeout')::interval))::bigint,
        pg_catalog.pg_backend_pid()
 """
 _PARENTS = "SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits"
@@ -78,6 +78,7 @@ class Watch:
     tables: dict[int, str] = field(default_factory=dict)
     parents: dict[int, int] = field(default_factory=dict)
     _before: State = field(default_factory=dict)
+    _known: tuple[str, int] | None = None  # the transaction and the session that `_before` is of
     _timeout: int = 0
     _number: int = -1
     _wrapped: bool = False
@@ -86,12 +87,14 @@ class Watch:
     def before(self, ask: Ask, sent: Sent) -> None:
         """Look at the session before a statement."""
         self._number += 1
-        inside, *_ = ask(_SESSION)[0]
+        inside, begun, timeout, session = ask(_SESSION)[0]
         self._wrapped = sent.outside and not inside and _can_be_wrapped(sent.sql)
         if self._wrapped:
             ask("BEGIN")
-        self._timeout = int(ask(_SESSION)[0][2])
-        self._before = look(ask)
+        self._timeout = int(timeout)
+        if self._known != (begun, session):
+            self._before = look(ask)
+        self._known = (begun, session)
         if self._number == 0:
             self._learn(ask)
 
@@ -101,13 +104,14 @@ class Watch:
 
     def after(self, ask: Ask, sent: Sent) -> None:
         """Look at it again, and note the difference."""
-        if first_word(sent.sql) in _CONTROL:
+        if first_word(sent.sql) in _CONTROL or self._known is None:
+            self._known = None
             return
         after = look(ask)
-        transaction = str(ask(_SESSION)[0][1])
         if self._wrapped:
             ask("COMMIT")
-        self._note(sent, after, transaction)
+        self._note(sent, after, self._known[0])
+        self._before = after
 
     def _note(self, sent: Sent, after: State, transaction: str) -> None:
         observed = difference(self._before, after)
