@@ -161,6 +161,7 @@ _JSON = """\
 | not_run[].failed | true where it was asked for and could not be done: exit code 4 |
 | notes | what to see to (what, why): exceptions that end soon or are of no use, the baseline |
 | replay | null, or cases, failed, groups of failures and the blast radius |
+| shard | only with --shard: the part, and what its replays saw, for `migsafe merge` |
 | fix_for | only with --fix-for: incident, and populations (name, databases, failed, ...) |
 | timings | seconds: all that may differ between two equal runs |
 """

@@ -15,6 +15,7 @@ from migsafe.errors import ExitCode, MigsafeError
 COMMANDS = {
     "lint": "analyse only: no data, no database, no user code executed",
     "check": "everything: analyse, replay on the samples, launch probes; the gate",
+    "merge": "the parts of a check (--shard), judged together",
     "rules": "list, explain, write and test the rules",
     "incident": "keep incidents: the page, the messages to users, the rule that guards",
     "facts": "write the evidence as a SQLite file",

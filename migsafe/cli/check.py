@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import sys
 import time
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -15,8 +13,9 @@ import click
 
 from migsafe import adapters
 from migsafe.analyse import analyse, read, wrapped
-from migsafe.cli import exploration, keep_failing, old_engines, options, output, replayed
+from migsafe.cli import exploration, keep_failing, old_engines, options, output, replayed, shards
 from migsafe.cli.launch_files import launch_plan
+from migsafe.cli.progress import progress
 from migsafe.cli.project import (
     Project,
     Request,
@@ -26,12 +25,14 @@ from migsafe.cli.project import (
     relative,
 )
 from migsafe.cli.replayed import gated
+from migsafe.cli.shards import Known, Part
 from migsafe.engines import sqlite as engine
 from migsafe.errors import (
     ConfigError,
     MigsafeError,
     NothingToCheck,
     UnreadableSample,
+    UsageError,
 )
 from migsafe.facts import build
 from migsafe.model.evidence import Evidence, NotRun
@@ -42,7 +43,7 @@ from migsafe.model.report import Report
 from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema
-from migsafe.replay import fleet, programs, samples, score
+from migsafe.replay import fleet, library, programs, samples, score
 from migsafe.replay.mutants import LIMIT
 from migsafe.replay.plan import Plan, ProgramRunner
 from migsafe.rules import ask
@@ -53,7 +54,6 @@ if TYPE_CHECKING:
     from migsafe.replay.servers.plan import ServerPlan
 
 EMPTY = "(an empty database)"
-_PATIENCE = 1.0  # seconds before progress is shown
 _APART = {Scenario.STEP_BY_STEP, Scenario.MADE, Scenario.OTHER_START}
 
 
@@ -92,12 +92,10 @@ _APART = {Scenario.STEP_BY_STEP, Scenario.MADE, Scenario.OTHER_START}
     help="The old databases, a folder or one file (overrides [samples] path).",
 )
 @click.option(
-    "--max-blast",
-    type=click.FloatRange(0, 1),
-    metavar="SHARE",
-    help="What a replay shows fails only where it may hit more than this share of users (0 to 1):"
-    " the upper bound of its interval counts. Where the app does not start, it then fails at any"
-    " severity.",
+    "--shard",
+    "part",
+    metavar="N/M",
+    help="Replay only part N of M of the samples; `migsafe merge` puts the JSON reports together.",
 )
 @click.option(
     "--keep-failing",
@@ -107,6 +105,7 @@ _APART = {Scenario.STEP_BY_STEP, Scenario.MADE, Scenario.OTHER_START}
     help="Write the smallest database that shows each failure to this new or empty folder: it"
     " holds real rows.",
 )
+@options.max_blast
 @options.hotfix
 @options.project
 @options.report
@@ -117,6 +116,7 @@ def command(
     mutate: bool,
     mutants: int | None,
     old: Path | None,
+    part: str | None,
     max_blast: float | None,
     incident: str | None,
     broken: Path | None,
@@ -138,24 +138,31 @@ def command(
     """
     started = time.perf_counter()
     written = output.targets(outputs)
-    projects = open_all(Request(config, dialect, today, everything=no_suppressions))
+    project = only_project(Request(config, dialect, today, everything=no_suppressions), old)
+    keep = keep_failing.claim(folder, project, config) if folder else None
+    least = Severity.parse(fail_on) if fail_on else project.config.fail_on
+    limit = mutants or (LIMIT if mutate else 0)
+    fix_for = Wanted(incident or "", broken, config) if incident or broken else None
+    shard = Part.parse(part) if part else None
+    if shard and (fix_for or limit):
+        raise UsageError("--shard goes neither with --fix-for nor with --mutate")
+    checked = check(project, least, Effort(jobs, timeout, made, limit, keep, fix_for, shard))
+    where = in_repository(project.config.root)
+    report = replace(checked, seconds=time.perf_counter() - started, where=where)
+    report = gated(report, max_blast)
+    output.write(report, format_, written, color, -1 if quiet else verbose)
+    return output.exit_code(report)
+
+
+def only_project(request: Request, old: Path | None) -> Project:
+    """The one project, with its samples at `old` where that is given. Raises as `open_all` does."""
+    projects = open_all(request)
     if len(projects) > 1:
         raise ConfigError(
             "check replays one set of migrations at a time",
             hint="give each set a configuration of its own: --config FILE",
         )
-    project = _with_samples(projects[0], old) if old else projects[0]
-    keep = keep_failing.claim(folder, project, config) if folder else None
-    least = Severity.parse(fail_on) if fail_on else project.config.fail_on
-    limit = mutants or (LIMIT if mutate else 0)
-    fix_for = Wanted(incident or "", broken, config) if incident or broken else None
-    checked = check(project, least, Effort(jobs, timeout, made, limit, keep, fix_for))
-    where = in_repository(project.config.root)
-    report = replace(checked, seconds=time.perf_counter() - started, where=where)
-    if max_blast is not None:
-        report = gated(report, max_blast)
-    output.write(report, format_, written, color, -1 if quiet else verbose)
-    return output.exit_code(report)
+    return _with_samples(projects[0], old) if old else projects[0]
 
 
 def _with_samples(project: Project, old: Path) -> Project:
@@ -171,6 +178,7 @@ class _Material:
     errors: tuple[MigsafeError, ...]
     empty: bool  # no samples are configured: an empty database stands in for them
     current: int = 0  # samples that are at the head already
+    part: bool = False  # others have more of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +188,8 @@ class Effort:
     `seconds` bounds one migration on one sample; `made`: with made-up rows; `mutants`: with a
     mutation score of at most so many mutants, which changes neither the findings nor the
     conclusion; `keep`: the smallest failing databases are written there; `fix_for`: the migrations
-    are also tried, as a hotfix, on what those broken ones left behind.
+    are also tried, as a hotfix, on what those broken ones left behind; `part`: only its samples
+    are replayed; `known`: nothing is, as this has been seen already.
     """
 
     jobs: int | None = None
@@ -189,6 +198,8 @@ class Effort:
     mutants: int = 0
     keep: keep_failing.Keep | None = None
     fix_for: Wanted | None = None
+    part: Part | None = None
+    known: Known | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,7 +243,7 @@ def checked(
     if project.history.dialect is not Dialect.SQLITE:
         from migsafe.cli import check_servers  # noqa: PLC0415 - it builds on this module
 
-        return check_servers.check(project, fail_on, effort, ruleset, _progress())
+        return check_servers.check(project, fail_on, effort, ruleset, progress())
     hotfix = _hotfix(project, effort)
     left = hotfix.left if hotfix else ()
     material = _Material(*hotfix.met, False) if hotfix else _material(project)
@@ -243,14 +254,15 @@ def checked(
     explorer = exploration.explorer(project.config.samples) if effort.made else None
     plan = replace(plan, seconds=effort.seconds, made=effort.made, explorer=explorer)
     begun = time.perf_counter()
-    outcomes = fleet.run(plan, material.samples, effort.jobs, _progress())
-    older = old_engines.on_library(project, plan, material.samples, outcomes)
-    outcomes = (*outcomes, *older.outcomes)
-    outcomes += hotfix.replayed(plan, effort.jobs) if hotfix else ()
-    took = time.perf_counter() - begun
+    mark = shards.state(project, material.samples, probes)
+    whole, material = material, _part_of(material, effort.part)
+    seen = _seen(project, plan, material.samples, effort, mark)
+    outcomes = seen.outcomes + (hotfix.replayed(plan, effort.jobs) if hotfix else ())
+    took = effort.known.seconds if effort.known else time.perf_counter() - begun
     evidence = _with_outcomes(evidence, material, outcomes)
     report = _report(project, ruleset, evidence, (material, plan, took), fail_on)
-    report = replace(report, not_run=(*report.not_run, *older.not_run))
+    report = replace(report, not_run=(*report.not_run, *seen.not_run))
+    report = shards.marked(report, effort.part, (effort.made, mark), seen, len(whole.samples))
     everything = (*material.samples, *left)
     if effort.keep is not None:
         report = keep_failing.write(effort.keep, report, plan, everything)
@@ -258,6 +270,21 @@ def checked(
         report = _scored(report, material, plan, outcomes, (effort.mutants, effort.jobs))
     report = hotfix.judged(report, plan) if hotfix else report
     return Checked(report, project, plan, everything, evidence)
+
+
+def _part_of(material: _Material, part: Part | None) -> _Material:
+    return replace(material, samples=part.mine(material.samples), part=True) if part else material
+
+
+def _seen(
+    project: Project, plan: Plan, found: tuple[Sample, ...], effort: Effort, mark: str
+) -> library.Found:
+    """What the replays show: these, or those that other processes have run."""
+    if effort.known is not None:
+        return library.Found(effort.known.of(found, mark), effort.known.not_run)
+    outcomes = fleet.run(plan, found, effort.jobs, progress())
+    older = old_engines.on_library(project, plan, found, outcomes)
+    return library.Found((*outcomes, *older.outcomes), older.not_run)
 
 
 def _hotfix(project: Project, effort: Effort) -> SqliteHotfix | None:
@@ -274,8 +301,8 @@ def _scored(
     how: tuple[int, int | None],
 ) -> Report:
     limit, jobs = how
-    progress = _progress("tried", "mutants")
-    found = score.score(plan, material.samples, outcomes, limit, jobs, progress)
+    watched = progress("tried", "mutants")
+    found = score.score(plan, material.samples, outcomes, limit, jobs, watched)
     if isinstance(found, NotRun):
         return replace(report, not_run=(*report.not_run, found))
     assert report.replay is not None
@@ -372,20 +399,6 @@ def _sets_version(statements: Iterable[object]) -> bool:
     )
 
 
-def _progress(did: str = "replayed", what: str = "databases") -> fleet.Progress | None:
-    """Progress on standard error, only where a person watches and only when it takes a while."""
-    if not sys.stderr.isatty() or os.environ.get("CI") or os.environ.get("PRE_COMMIT"):
-        return None
-    begun = time.monotonic()
-
-    def show(done: int, total: int) -> None:
-        if time.monotonic() - begun > _PATIENCE:
-            end = "\n" if done == total else ""
-            click.echo(f"\r{did} {done:,} of {total:,} {what}{end}", err=True, nl=False)
-
-    return show
-
-
 def _with_outcomes(
     evidence: Evidence, material: _Material, outcomes: tuple[Outcome, ...]
 ) -> Evidence:
@@ -407,7 +420,8 @@ def _report(
 ) -> Report:
     material, plan, seconds = ran
     missing = tuple(_missing(project, material, plan))
-    told = replayed.Replayed(material.errors, missing, material.empty, _APART, seconds)
+    whole = not (material.empty or material.part)
+    told = replayed.Replayed(material.errors, missing, material.empty, _APART, seconds, whole)
     return replayed.report(project, ruleset, evidence, told, fail_on)
 
 

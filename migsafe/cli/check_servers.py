@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from migsafe import adapters
 from migsafe.analyse import analyse, wrapped
-from migsafe.cli import keep_failing, replayed
+from migsafe.cli import keep_failing, replayed, shards
 from migsafe.cli.check import Checked, Effort
 from migsafe.cli.judging import judge
 from migsafe.cli.launch_code import launch_callable
@@ -31,6 +31,7 @@ from migsafe.model.rule import Needs, Rule, Severity
 from migsafe.model.sample import Sample
 from migsafe.model.schema import Schema
 from migsafe.replay import fleet as grouping
+from migsafe.replay.library import Found
 from migsafe.replay.plan import LaunchPlan, Plan
 from migsafe.replay.servers import fleet
 from migsafe.replay.servers.looks import inspected
@@ -81,7 +82,10 @@ def check(
     base = replace(base, probes=probes, deep=_deep(behind), launch=launch)
     plan = replace(plan, base=base, templates=loaded.templates)
     begun = time.perf_counter()
-    outcomes = fleet.run(plan, behind, progress)
+    mark, every = shards.state(project, behind, probes), len(behind)
+    behind = effort.part.mine(behind) if effort.part else behind
+    seen = effort.known.of(behind, mark) if effort.known else fleet.run(plan, behind, progress)
+    outcomes = seen
     outcomes += hotfix.replayed(plan) if hotfix else ()
     evidence = replace(
         evidence,
@@ -90,8 +94,10 @@ def check(
         outcomes=outcomes,
         failures=grouping.group(behind, outcomes),
     )
-    took = time.perf_counter() - begun
-    report = _report(project, ruleset, evidence, _Ran(plan, loaded, server, took), fail_on)
+    took = effort.known.seconds if effort.known else time.perf_counter() - begun
+    ran = _Ran(plan, loaded, server, took, part=effort.part is not None)
+    report = _report(project, ruleset, evidence, ran, fail_on)
+    report = shards.marked(report, effort.part, (effort.made, mark), Found(seen), every)
     report = hotfix.judged(report, plan) if hotfix else report
     if effort.keep is not None:
         report = keep_failing.write(effort.keep, report, plan, behind)
@@ -293,6 +299,7 @@ class _Ran:
     loaded: Loaded
     server: Server
     seconds: float
+    part: bool = False  # others have more of the samples
 
 
 def _report(
@@ -304,7 +311,8 @@ def _report(
 ) -> Report:
     missing = (*_unseen(evidence), *_missing(project, ran))
     empty = STANDS_IN in ran.plan.templates
-    told = replayed.Replayed(ran.loaded.errors, missing, empty, {Scenario.MADE}, ran.seconds)
+    whole = not (empty or ran.part)
+    told = replayed.Replayed(ran.loaded.errors, missing, empty, {Scenario.MADE}, ran.seconds, whole)
     return replayed.report(project, ruleset, evidence, told, fail_on)
 
 

@@ -66,6 +66,19 @@ def hotfix(function: _Function) -> _Function:
     return function
 
 
+def max_blast(function: _Function) -> _Function:
+    """--max-blast: the share of users that a failure may hit."""
+    option = click.option(
+        "--max-blast",
+        type=click.FloatRange(0, 1),
+        metavar="SHARE",
+        help="What a replay shows fails only where it may hit more than this share of users (0 to"
+        " 1): the upper bound of its interval counts. Where the app does not start, it then fails"
+        " at any severity.",
+    )
+    return option(function)
+
+
 def report(function: _Function) -> _Function:
     """--format, --output, --fail-on, --color, -q and -v: what is printed, and what fails."""
     for option in (

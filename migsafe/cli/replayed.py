@@ -23,7 +23,8 @@ class Replayed:
 
     `unread` are the errors of samples, `missing` what was not looked at for other reasons; `empty`:
     no sample was there, something empty stood in; `apart` are the scenarios that `failed` does not
-    count; `seconds` is how long the replays took.
+    count; `seconds` is how long the replays took; `whole`: all samples there are were replayed, so
+    that what they do not show is not there.
     """
 
     unread: tuple[MigsafeError, ...]
@@ -31,6 +32,7 @@ class Replayed:
     empty: bool
     apart: Collection[Scenario]
     seconds: float
+    whole: bool
 
 
 def report(
@@ -43,7 +45,7 @@ def report(
     """The report of a check, judged by the rules and by what could not run."""
     failed = (*_unread(replayed.unread), *_unfinished(evidence.outcomes))
     unknown = unknown_rules(project, evidence.focus, ruleset)
-    needs = asked(replayed=not (failed or replayed.empty), all_else=not replayed.missing)
+    needs = asked(replayed=replayed.whole and not failed, all_else=not replayed.missing)
     result = judge(project, ruleset, evidence, needs)
     history = project.history
     return Report(
@@ -63,8 +65,10 @@ def report(
     )
 
 
-def gated(report: Report, share: float) -> Report:
-    """The report where what a replay shows may hit up to this share of users (0 to 1)."""
+def gated(report: Report, share: float | None) -> Report:
+    """The report where what a replay shows may hit up to this share of users (None: nobody)."""
+    if share is None:
+        return report
     report = replace(report, max_blast=share)
     hotfix = any(t.severity >= report.fail_on for t in _troubles(report))
     if hotfix or any(map(report.fails, report.findings)):

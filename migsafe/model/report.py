@@ -8,7 +8,7 @@ from enum import StrEnum
 from migsafe.model.evidence import NotRun
 from migsafe.model.finding import Finding
 from migsafe.model.fix_for import FixFor
-from migsafe.model.outcome import Failure
+from migsafe.model.outcome import Failure, Outcome
 from migsafe.model.rule import Severity
 
 
@@ -98,6 +98,22 @@ class ReplaySummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Shard:
+    """Part `number` `of` a check, and what its replays saw, for `merge`.
+
+    `made`: with made-up rows; `state` is a digest of what all parts go by; `not_run` is what the
+    replays themselves could not do.
+    """
+
+    number: int
+    of: int
+    made: bool
+    state: str
+    outcomes: tuple[Outcome, ...]
+    not_run: tuple[NotRun, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """Everything a reader may want to know about one `lint` or `check`.
 
@@ -124,6 +140,7 @@ class Report:
     judged: tuple[str, ...] = ()
     where: str = ""
     max_blast: float | None = None
+    shard: Shard | None = None  # None: all samples were replayed
 
     def fails(self, finding: Finding) -> bool:
         """Does this finding make the run unsafe?"""

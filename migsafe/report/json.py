@@ -46,6 +46,8 @@ def document(report: Report) -> dict[str, Any]:
     }
     if report.fix_for is not None:
         made["fix_for"] = populations.document(report.fix_for)
+    if report.shard is not None:
+        made["shard"] = asdict(report.shard)
     if report.rewrites is not None:
         made["rewrites"] = [asdict(r) for r in report.rewrites]
     return made

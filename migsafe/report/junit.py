@@ -56,12 +56,14 @@ def _suites(report: Report) -> Iterator[tuple[str, list[_Case]]]:
         shown_by = [p for p in (finding.blast.samples if finding.blast else ()) if p in hits]
         for found in [hits[path] for path in shown_by] or [everywhere]:
             found.append(finding)
-    yield "analysis", list(_cases(report, report.judged, everywhere))
+    told: dict[str, str] = {}
+    analysis = _Suite(report, "analysis", told)
+    yield analysis.name, list(analysis.cases(report.judged, everywhere))
     stops = _stops(report)
     for database in databases:
         name = words.printable(f"{database.path} from {database.version}")
-        stop = stops.get(database.path, "")
-        yield name, list(_cases(report, database.pending, hits[database.path], stop))
+        suite = _Suite(report, name, told, stops.get(database.path, ""))
+        yield name, list(suite.cases(database.pending, hits[database.path]))
     yield "hotfix", list(_of_hotfix(report))
     yield "checks", [_of_not_run(n) for n in report.not_run]
 
@@ -77,34 +79,51 @@ def _stops(report: Report) -> dict[str, str]:
     }
 
 
-def _cases(
-    report: Report, migrations: Iterable[str], findings: Iterable[Finding], stop: str = ""
-) -> Iterator[_Case]:
-    """A case for each migration, and for each other file that something is found in."""
-    cases = {path: _of_file(report, path) for path in migrations}
-    reached = list(cases).index(stop) if stop in cases else len(cases)
-    for finding in findings:
-        case = cases.setdefault(finding.path, _of_file(report, finding.path))
-        _put(report, case, finding)
-    for number, case in enumerate(cases.values()):
-        behind = reached < number and not case.failures
-        why = f"not reached: {words.printable(stop)} failed"
-        yield _Case(case.name, case.file, skipped=why) if behind else case
+@dataclass(frozen=True, slots=True)
+class _Suite:
+    """What makes the cases of one suite.
+
+    `told` are the fingerprints of the findings that were told in full, each with its suite; `stop`
+    is the migration that the database came no further than.
+    """
+
+    report: Report
+    name: str
+    told: dict[str, str]
+    stop: str = ""
+
+    def cases(self, migrations: Iterable[str], findings: Iterable[Finding]) -> Iterator[_Case]:
+        """A case for each migration, and for each other file that something is found in."""
+        cases = {path: _of_file(self.report, path) for path in migrations}
+        reached = list(cases).index(self.stop) if self.stop in cases else len(cases)
+        for finding in findings:
+            self._put(cases.setdefault(finding.path, _of_file(self.report, finding.path)), finding)
+        for number, case in enumerate(cases.values()):
+            behind = reached < number and not case.failures
+            why = f"not reached: {words.printable(self.stop)} failed"
+            yield _Case(case.name, case.file, skipped=why) if behind else case
+
+    def _put(self, case: _Case, finding: Finding) -> None:
+        place = f"{case.name}:{finding.line}"
+        message = f"{finding.severity}: {words.printable(finding.message)}"
+        remark = f"{place} {finding.rule}: {message}"
+        if self.report.fails(finding):
+            case.failures.append((finding.rule, message, self._text(place, finding)))
+        elif finding.open:
+            case.remarks.append(remark)
+        else:
+            case.remarks.append(f"{remark} ({words.why_not(finding)})")
+
+    def _text(self, place: str, finding: Finding) -> str:
+        """The finding in full where it is told first: thousands of databases may show it."""
+        before = self.told.setdefault(finding.fingerprint, self.name)
+        if before != self.name:
+            return f"{place} {finding.rule}: told at {before}"
+        return "\n".join(_told(place, finding))
 
 
 def _of_file(report: Report, path: str) -> _Case:
     return _Case(words.printable(path), words.printable(words.placed(report, path)))
-
-
-def _put(report: Report, case: _Case, finding: Finding) -> None:
-    place = f"{case.name}:{finding.line}"
-    message = f"{finding.severity}: {words.printable(finding.message)}"
-    if report.fails(finding):
-        case.failures.append((finding.rule, message, "\n".join(_told(place, finding))))
-    elif finding.open:
-        case.remarks.append(f"{place} {finding.rule}: {message}")
-    else:
-        case.remarks.append(f"{place} {finding.rule}: {message} ({words.why_not(finding)})")
 
 
 def _told(place: str, finding: Finding) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from posixpath import join, normpath
 from textwrap import dedent
@@ -39,12 +40,17 @@ def percent(share: float) -> str:
 
 def head(report: Report) -> str:
     """What was read or replayed, and how long it took."""
+    replay, shard = report.replay, report.shard
     read = count(report.migrations, "migration")
-    if report.replay is None:
+    if replay is None:
         return f"read {count(report.statements, 'statement')} of {read} in {report.seconds:.2f} s"
-    if not report.replay.cases:
+    if not replay.cases and shard:
+        return f"checked nothing: no sample is in part {shard.number} of {shard.of}"
+    if not replay.cases:
         return "checked nothing: no sample could be read"
-    return f"checked {count(report.migrations, 'pending migration')} on {_where(report.replay)}"
+    part = f", part {shard.number} of {shard.of}" if shard else ""
+    pending = count(report.migrations, "pending migration")
+    return f"checked {pending} on {_where(replay)}{part}"
 
 
 def _where(replay: ReplaySummary) -> str:
@@ -152,7 +158,6 @@ def shown(finding: Finding) -> bool:
 def by_origin(replay: ReplaySummary) -> Iterator[tuple[str, int, int]]:
     """(version, databases, those on which the app would not start), in the samples' order."""
     broken = {path for g in replay.groups if g.launch for path in g.samples}
-    versions = dict.fromkeys(d.version for d in replay.databases)
-    for version in versions:
-        paths = [d.path for d in replay.databases if d.version == version]
-        yield version, len(paths), sum(p in broken for p in paths)
+    hit = Counter(d.version for d in replay.databases if d.path in broken)
+    for version, number in Counter(d.version for d in replay.databases).items():
+        yield version, number, hit[version]

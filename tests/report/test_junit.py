@@ -43,6 +43,9 @@ def test_a_suite_for_each_database_and_a_case_for_each_migration():
         "message": "blocker: UNIQUE constraint failed: users.email",
     }
     assert "instead: Merge them first:" in (failure.text or "")
+    assert (found["s/b.db from 0001"][0][0].text or "") == (
+        f"{NEW}:12 unique-over-duplicates: told at s/a.db from base"
+    )
     assert found["analysis"][1].attrib["file"] == f"backend/app/{NEW}"
 
 
