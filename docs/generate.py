@@ -158,7 +158,7 @@ _JSON = """\
 | findings[].baselined | true where it is in the baseline: it does not fail |
 | max_blast | null, or the share of users of --max-blast |
 | not_run | what was not checked (what, why), rules that are disabled among it |
-| not_run[].failed | true where it was asked for and could not be done: exit code 4 |
+| not_run[].failed | only where it was asked for and could not be done (exit code 4): true |
 | notes | what to see to (what, why): exceptions that end soon or are of no use, the baseline |
 | replay | null, or cases, failed, groups of failures and the blast radius |
 | shard | only with --shard: the part, and what its replays saw, for `migsafe merge` |

@@ -54,7 +54,8 @@ def document(report: Report) -> dict[str, Any]:
 
 
 def _not_run(item: NotRun) -> dict[str, Any]:
-    return {"what": item.what, "why": item.why, "failed": item.failed}
+    said = {"what": item.what, "why": item.why}
+    return {**said, "failed": True} if item.failed else said
 
 
 def _finding(report: Report, finding: Finding) -> dict[str, Any]:

@@ -216,6 +216,7 @@ def test_the_locks_are_those_that_lint_predicts(check: Check) -> None:
 
 
 @pytest.mark.usefixtures("postgres")
+@pytest.mark.slow
 def test_the_same_migration_gives_the_same_report(project: Project, inside: Program) -> None:
     root = project(files(TWO, wrapped=True))
     runs = [inside("check", "--format", "json", cwd=root).json for _ in range(2)]

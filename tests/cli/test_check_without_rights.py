@@ -56,6 +56,7 @@ def test_what_fails_and_what_comes_through(url: str, project: Project, migsafe: 
     assert INVALID not in not_run(run)
 
 
+@pytest.mark.slow
 def test_an_index_that_cannot_be_made_invalid_is_said(
     url: str, project: Project, migsafe: Program, inside: Program
 ) -> None:

@@ -195,6 +195,7 @@ def test_what_the_text_alone_shows_needs_no_rows_and_stands_right_before_it(case
     assert "INSERT" not in seed.text
 
 
+@pytest.mark.slow
 def test_growth_is_shown_by_few_rows(cases):
     many = "".join(f"INSERT INTO note VALUES ({n}, {n}, 'note {n}');\n" for n in range(9000, 10200))
     content = files(

@@ -106,6 +106,7 @@ def test_two_rows_and_their_parents_are_left_and_fail_again(dialect, cases, insi
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "mysql"])
+@pytest.mark.slow
 def test_values_of_every_type_are_written_and_read_again(dialect, cases, request):
     request.getfixturevalue(dialect)
     change = (
@@ -124,6 +125,7 @@ def test_values_of_every_type_are_written_and_read_again(dialect, cases, request
 
 
 @pytest.mark.usefixtures("postgres")
+@pytest.mark.slow
 def test_what_only_a_made_up_row_shows(cases, inside):
     change = "UPDATE person SET email = '';\nALTER TABLE team ADD CHECK (parent IS NULL);\n"
     change += "ALTER TABLE person ALTER COLUMN team SET NOT NULL;\n"
@@ -135,6 +137,7 @@ def test_what_only_a_made_up_row_shows(cases, inside):
 
 
 @pytest.mark.usefixtures("postgres")
+@pytest.mark.slow
 def test_a_launch_query_and_a_text_alone_need_no_rows(cases, project):
     more = '[launch]\nqueries = "launch.sql"\n'
     content = files("postgres", "ALTER TABLE person DROP COLUMN born;\n", more)
@@ -150,6 +153,7 @@ def test_a_launch_query_and_a_text_alone_need_no_rows(cases, project):
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "mysql"])
+@pytest.mark.slow
 def test_the_smallest_dump_is_kept_where_that_is_asked(dialect, project, inside, request):
     request.getfixturevalue(dialect)
     root = project(files(dialect, UNIQUE[dialect]))
@@ -212,6 +216,7 @@ def test_a_dump_of_pg_dump_keeps_its_form_and_its_counters(cases, inside):
 
 
 @pytest.mark.usefixtures("postgres")
+@pytest.mark.slow
 def test_a_made_up_row_where_no_samples_are_configured(cases):
     change = "ALTER TABLE person ALTER COLUMN email SET NOT NULL;\n"
     content = {k: v for k, v in files("postgres", change).items() if "samples" not in k}

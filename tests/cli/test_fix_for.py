@@ -386,12 +386,14 @@ def test_alembic_edited_in_place(check):
     )
 
 
+@pytest.mark.slow
 def test_alembic_edited_so_that_it_begins_anew(check):
     run = check(alembic(REBUILD, {"bbb2": ("aaa1", RESUMED)}))
     assert run.code == 0
     assert kinds(run) == {NOT_YET: (2, 0), BROKEN: (4, 0), UNHARMED: (1, 0)}
 
 
+@pytest.mark.slow
 def test_alembic_edited_in_place_drifts_for_those_who_came_through(check):
     fixed = FIXED + "CREATE INDEX account_name ON account (name);\n"
     run = check(alembic(REBUILD, {"bbb2": ("aaa1", fixed)}))
@@ -406,6 +408,7 @@ def test_alembic_rolled_forward(check):
     assert kinds(run) == {NOT_YET: (2, 0), BROKEN: (4, 0), UNHARMED: (1, 0)}
 
 
+@pytest.mark.slow
 def test_alembic_finds_no_revision_that_was_taken_out(check):
     run = check(alembic(REBUILD, {"ccc3": ("aaa1", FIXED)}))
     assert run.code == 1

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 ACCOUNT = "CREATE TABLE account (id INTEGER PRIMARY KEY, name VARCHAR(40), client VARCHAR(40));\n"
 OLD = f"{ACCOUNT}INSERT INTO account VALUES (1, 'ann', 'web'), (2, 'bob', NULL);\n"
 ADD = "ALTER TABLE account ADD COLUMN note VARCHAR(40);\n"
@@ -57,6 +59,7 @@ def test_postgres_undoes_what_stands_in_a_transaction(project, inside, postgres)
     assert any("already exists" in message for message in messages(run))
 
 
+@pytest.mark.slow
 def test_postgres_rolled_forward_and_edited_in_place(project, inside, postgres):
     demand = "ALTER TABLE account ALTER COLUMN client SET NOT NULL;\n"
     fill = "UPDATE account SET client = '' WHERE client IS NULL;\n"

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
 USERS = "CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT, city TEXT);\n"
 CITIES = "CREATE TABLE cities (code TEXT PRIMARY KEY, name TEXT);\n"
 REBUILD = """\
@@ -137,6 +139,7 @@ def test_the_limit_asks_for_the_score_by_itself(project, inside):
     assert inside("check", "--mutants", 0, cwd=root).code == 2
 
 
+@pytest.mark.slow
 def test_the_list_is_cut_at_twenty_unless_asked(project, inside):
     columns = "".join(f"ALTER TABLE users ADD COLUMN c{n} INTEGER;\n" for n in range(30))
     root = project({**NARROW, "migrations/0002_names.sql": columns})
@@ -151,6 +154,7 @@ def test_the_list_is_cut_at_twenty_unless_asked(project, inside):
     assert "mutants:" not in inside("check", "--mutate", "-q", cwd=root).out
 
 
+@pytest.mark.slow
 def test_processes_give_the_same_bytes(project, migsafe):
     root = project(NARROW)
     runs = [

@@ -193,6 +193,7 @@ def test_alembic(
 
 @pytest.mark.usefixtures("postgres")
 @pytest.mark.parametrize("each", [True, False])
+@pytest.mark.slow
 def test_in_one_transaction_nobody_sees_what_is_between(
     project: Project, inside: Program, *, each: bool
 ) -> None:

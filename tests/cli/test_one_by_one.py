@@ -93,6 +93,7 @@ def test_what_comes_through_in_one_transaction_only(check: Check) -> None:
     assert "fails-one-by-one" not in check(*reversed(CHILD_FIRST)).rules
 
 
+@pytest.mark.slow
 def test_too_many_pending_ones_are_not_led_singly(check: Check) -> None:
     many = [f"CREATE TABLE t{n} (id int)" for n in range(one_by_one.LIMIT + 1)]
     told = {n["what"]: n["why"] for n in check(*many).json["not_run"]}

@@ -350,6 +350,7 @@ def untimed(text: str) -> str:
     return re.sub(r'in [\d.]+ s\b|"(?:total|replay)": [\d.]+|time="[\d.]+"', "", text)
 
 
+@pytest.mark.slow
 def test_same_input_same_bytes(project, migsafe):
     columns = ", ".join(f"c{n} TEXT" for n in range(12))
     drops = "".join(f"ALTER TABLE t DROP COLUMN c{n};\n" for n in range(6))

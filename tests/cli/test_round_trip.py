@@ -18,11 +18,7 @@ from tests.cli.incident_cases import Case, cases
 from tests.conftest import Run
 
 CASES = cases()
-_QUICK = {
-    "copied-keys-meet-a-seeded-row",
-    "pachli-null-client-id",
-    "strict-table-meets-decimal-comma",
-}
+_QUICK = {"strict-table-meets-decimal-comma"}
 ALL = [
     pytest.param(c, id=c.name, marks=() if c.name in _QUICK else pytest.mark.slow) for c in CASES
 ]

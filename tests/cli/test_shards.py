@@ -108,6 +108,7 @@ def test_what_could_not_be_read_is_told_once(project, inside):
     assert untimed(merged) == untimed(whole)
 
 
+@pytest.mark.slow
 def test_a_part_says_that_it_is_one(project, inside):
     root = project(MIXED)
     runs = [inside("check", "--shard", f"{n}/40", cwd=root) for n in range(1, 41)]
@@ -196,6 +197,7 @@ def test_an_outcome_comes_back_as_it_was(outcome):
     assert shards._decoded(Outcome, json.loads(text)) == outcome
 
 
+@pytest.mark.slow
 def test_parts_on_a_server(project, inside, postgres):
     change = "ALTER TABLE person ALTER COLUMN email SET NOT NULL;\n"
     old = "CREATE TABLE person (id serial PRIMARY KEY, email text);\n"

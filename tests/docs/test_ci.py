@@ -79,6 +79,7 @@ def test_every_command_runs(project, command):
 
 
 @pytest.mark.parametrize(("index", "code"), [("INDEX", 0), ("UNIQUE INDEX", 1)])
+@pytest.mark.slow
 def test_the_matrix_gives_one_verdict(project, index, code):
     root = project({**FILES, "migrations/0002_b.sql": f"CREATE {index} i ON users (email);\n"})
     part, merge = (s["run"] for s in steps(matrix()) if s.get("run", "").startswith("migsafe"))
