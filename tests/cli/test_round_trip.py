@@ -73,7 +73,9 @@ def test_the_learnt_rule_fires_on_the_broken_migration_and_not_on_the_repaired(
     assert {f["path"] for f in broken} <= {*learnt.changes, *launch}
     assert max(f["severity"] in {"error", "blocker"} for f in broken)
     _with_rules(learnt)
-    assert _findings(migsafe, learnt.fixed, learnt.rule) == []
+    repaired = _findings(migsafe, learnt.fixed, learnt.rule)
+    # What only a made-up row shows is a warning, of whatever migration it breaks.
+    assert [f for f in repaired if f["severity"] in {"error", "blocker"}] == []
     assert migsafe("incident", "check", cwd=learnt.root).code == 0
 
 
