@@ -69,11 +69,8 @@ def check(
     loaded = hotfix.loaded if hotfix else loaded
     left = hotfix.left if hotfix else ()
     behind = tuple(s for s in loaded.samples if project.history.pending(s.revision))
-    if not behind and not left and not loaded.errors:
-        raise NothingToCheck(
-            f"no migration is pending: all samples are at {project.history.head}",
-            hint="add a sample of an older version",
-        )
+    if not (behind or left or loaded.errors):
+        raise _nothing_pending(project)
     pending = {m.revision for s in (*behind, *left) for m in project.history.pending(s.revision)}
     bases = loaded.schemas if project.config.samples.path else {}
     evidence = analyse(project.history, pending, project.runner, project.settings(), bases)
@@ -87,13 +84,9 @@ def check(
     seen = effort.known.of(behind, mark) if effort.known else fleet.run(plan, behind, progress)
     outcomes = seen
     outcomes += hotfix.replayed(plan) if hotfix else ()
-    evidence = replace(
-        evidence,
-        needs=Needs.OUTCOMES,
-        samples=behind,
-        outcomes=outcomes,
-        failures=grouping.group(behind, outcomes),
-    )
+    failures = grouping.group(behind, outcomes)
+    evidence = replace(evidence, samples=behind, outcomes=outcomes, failures=failures)
+    evidence = replace(evidence, needs=Needs.OUTCOMES)
     took = effort.known.seconds if effort.known else time.perf_counter() - begun
     ran = _Ran(plan, loaded, server, took, part=effort.part is not None)
     report = _report(project, ruleset, evidence, ran, fail_on)
@@ -102,6 +95,13 @@ def check(
     if effort.keep is not None:
         report = keep_failing.write(effort.keep, report, plan, behind)
     return Checked(report, project, plan, behind, evidence)
+
+
+def _nothing_pending(project: Project) -> NothingToCheck:
+    return NothingToCheck(
+        f"no migration is pending: all samples are at {project.history.head}",
+        hint="add a sample of an older version",
+    )
 
 
 def _hotfix(
