@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -20,7 +21,7 @@ from migsafe.incident.files import put
 from migsafe.incident.gaps import gaps
 from migsafe.model.incident import Incident
 from migsafe.model.rule import Rule
-from migsafe.rules.load import FILE, Source, load, shipped
+from migsafe.rules.load import FILE
 
 
 def taken(project: Project) -> set[str]:
@@ -77,7 +78,7 @@ def _placed(rules: Path, home: Path, draft: Draft, record: Incident) -> Iterator
 
 def _proved(project: Project, rules: Path, record: Incident) -> bool:
     """Does the rule fire on the fixture, and stay silent on the repaired one?"""
-    ruleset = load(_folders(project, rules))
+    ruleset = _with_folder(project).rules()
     rule = next((r for r in ruleset if r.id == record.safeguard.rule), None)
     if rule is None:
         return True
@@ -87,12 +88,11 @@ def _proved(project: Project, rules: Path, record: Incident) -> bool:
     return all(results)
 
 
-def _folders(project: Project, rules: Path) -> Iterator[Source]:
-    yield Source(shipped(), "the rules that ship with migsafe")
-    for folder_ in dict.fromkeys(
-        (rules, *(project.config.root / p for p in project.config.rules.paths))
-    ):
-        yield Source(folder_, folder_.name)
+def _with_folder(project: Project) -> Project:
+    """The project as it is once its folder of rules is named."""
+    rules = project.config.rules
+    named_ = replace(rules, paths=rules.paths or (folder.DEFAULT,))
+    return replace(project, config=replace(project.config, rules=named_))
 
 
 def _tested(rule: Rule, ruleset: tuple[Rule, ...], rules: Path, name: str) -> bool:

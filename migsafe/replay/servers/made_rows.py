@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from migsafe.model.migration import Dialect
 from migsafe.model.schema import Check, Column, ForeignKey, Schema, Table, fold_name
+from migsafe.replay.servers.rows import parents_first
 from migsafe.replay.servers.running import named, quoted
 
 _FIRST, _SECOND, _THIRD = 71, 72, 73
@@ -59,25 +60,9 @@ def made_rows(before: Schema, after: Schema, dialect: Dialect) -> tuple[MadeRow,
 
     `after` is the new schema: a text that becomes another type holds what that type can be read of.
     """
-    makers = [_Maker(table, before, after, dialect) for table in _parents_first(before)]
+    makers = [_Maker(table, before, after, dialect) for table in parents_first(before)]
     plain = [row for maker in makers for row in maker.plain()]
     return (*plain, *(row for maker in makers for row in maker.varied()))
-
-
-def _parents_first(schema: Schema) -> list[Table]:
-    done: dict[str, Table] = {}
-
-    def add(key: str, above: tuple[str, ...]) -> None:
-        table = schema.tables.get(key)
-        if table is None or key in done or key in above:
-            return
-        for reference in table.foreign_keys:
-            add(fold_name(reference.ref_table), (*above, key))
-        done[key] = table
-
-    for key in sorted(schema.tables):
-        add(key, ())
-    return list(done.values())
 
 
 def family(declared: str) -> str:
